@@ -1,0 +1,67 @@
+// Bind mounts: from CRI's mounts and from volumes to the OCI spec's list.
+//
+// Threads: free functions. ResolveCriMounts stats host paths and makes a missing
+//          source as a directory (0755), as every CRI server does.
+// Errors:  InvalidArgument naming `config.mounts[i].field`; the message starts with
+//          "RROUnsupported" when recursive read-only cannot be had and with
+//          "ImageVolumeMountFailed" for image volumes, the reasons that kubelet
+//          and its users look for.
+#ifndef CRISP_CRI_SPEC_MOUNTS_H_
+#define CRISP_CRI_SPEC_MOUNTS_H_
+
+#include <nlohmann/json.hpp>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+#include "api/cri/v1/api.pb.h"
+#include "base/mountinfo.h"
+
+namespace crisp::cri {
+
+enum class Propagation { kPrivate, kSlave, kShared };
+
+// A bind mount whose source is already resolved.
+struct SpecMount {
+  std::string container_path;  // Absolute and clean.
+  std::string host_path;       // Absolute, resolved.
+  bool read_only = false;
+  bool recursive_read_only = false;
+  Propagation propagation = Propagation::kPrivate;
+  std::vector<std::string> options;  // Of "noexec", "nodev", "nosuid".
+};
+
+struct MountContext {
+  std::vector<MountInfo> host_mounts;  // To judge propagation.
+  bool recursive_read_only = true;     // The kernel and the runtime handler can.
+  bool create_missing = true;
+};
+
+absl::StatusOr<std::vector<SpecMount>> ResolveCriMounts(const runtime::v1::ContainerConfig& config,
+                                                        const MountContext& context);
+
+// Absolute, clean, without "..", and not the root itself.
+absl::StatusOr<std::string> CheckContainerPath(absl::string_view field, absl::string_view path);
+
+// Checked against host_mounts: a slave needs a shared or slave source, a shared
+// mount a shared one. `field` names the mount in the message.
+absl::Status CheckPropagation(absl::string_view field, const SpecMount& mount,
+                              const std::vector<MountInfo>& host_mounts);
+
+// Whether a mount of this list is exactly at `container_path`.
+bool MountsAt(const std::vector<SpecMount>& mounts, absl::string_view container_path);
+
+// Parents before children; equal depth keeps its order, so a later mount on the
+// same path wins.
+void SortByDepth(std::vector<SpecMount>* mounts);
+
+nlohmann::json MountToOci(const SpecMount& mount);
+
+// linux.rootfsPropagation that these mounts need: "", "rslave" or "rshared".
+std::string RootfsPropagation(const std::vector<SpecMount>& mounts);
+
+}  // namespace crisp::cri
+
+#endif  // CRISP_CRI_SPEC_MOUNTS_H_
