@@ -1,0 +1,1 @@
+#include "cri/containerd/containerd.h"

@@ -1,0 +1,1 @@
+#include "cri/containerd/containerd_process.h"

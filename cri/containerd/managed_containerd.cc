@@ -1,0 +1,1 @@
+#include "cri/containerd/managed_containerd.h"

@@ -1,0 +1,1 @@
+#include "cri/containerd/snapshot_store.h"
