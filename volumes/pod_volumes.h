@@ -1,0 +1,135 @@
+// The volumes of the pods on this node: a pod's spec.volumes becomes directories,
+// a container's volumeMounts become binds from them, and a changed ConfigMap or
+// Secret reaches every running pod that uses it, atomically.
+//
+//   <pods_dir>/<sandbox>/volumes.json       what was asked; written before any mount
+//   <pods_dir>/<sandbox>/volumes            the pod's tmpfs; <name>/ for configMap,
+//                                           secret, downwardAPI and projected volumes,
+//                                           and the mount points of Memory emptyDirs
+//   <disk_dir>/<sandbox>/empty-dirs/<name>  emptyDirs on disk
+//   <pods_dir>/<sandbox>/volume-subpaths/<name>/<container>/<index>
+//
+// Ownership: owns exactly those paths; other files in <pods_dir>/<sandbox> are not
+//            touched. Borrows the ObjectStore and the Clock.
+// Threads:   safe. One lock a pod; a slow pod delays no other.
+// Errors:    InvalidArgument names the field of the JSON; FailedPrecondition names
+//            object and key; what a system call refused keeps its errno.
+// Crash:     Release works from the paths above, so it undoes whatever a crashed
+//            Prepare or Resolve left. Recover takes over the pods that live on.
+#ifndef CRISP_VOLUMES_POD_VOLUMES_H_
+#define CRISP_VOLUMES_POD_VOLUMES_H_
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/synchronization/mutex.h"
+#include "base/clock.h"
+#include "volumes/object_store.h"
+#include "volumes/pod_identity.h"
+#include "volumes/volume_mount.h"
+#include "volumes/volume_source.h"
+
+namespace crisp::volumes {
+
+// A mount for a container's OCI spec.
+struct VolumeMount {
+  std::string volume_name;
+  std::string host_path;  // Bind from here.
+  std::string container_path;
+  bool read_only = false;
+  bool recursive_read_only = false;
+  std::string propagation = "private";  // "private", "rslave" or "rshared".
+  bool is_file = false;                 // host_path is not a directory.
+};
+
+// What a change did to running pods. A pod that could not take the change keeps
+// its old content and is tried again at its next change or container.
+struct UpdateReport {
+  int pods_changed = 0;
+  std::vector<std::string> failures;  // One sentence each; no values of secrets.
+};
+
+class PodVolumes {
+ public:
+  struct Options {
+    std::string pods_dir;  // Absolute.
+    std::string disk_dir;  // For emptyDirs on disk; "" means pods_dir.
+    ObjectStore* objects = nullptr;
+    Clock* clock = nullptr;
+    int64_t tmpfs_bytes = 256 << 20;  // Bound of a pod's tmpfs.
+  };
+
+  explicit PodVolumes(Options options);
+
+  // Makes the pod's volumes from `volumes_json` (spec.volumes; "" is none). Leaves
+  // nothing on failure. Again with the same JSON: OK; with other JSON: AlreadyExists.
+  absl::Status Prepare(const PodIdentity& pod, const std::string& volumes_json);
+
+  // The mounts for `volume_mounts_json` (volumeMounts; "" is none), in its order.
+  // `env` is the container's final environment, for subPathExpr. A failure removes
+  // the subPath mounts that this call made. Idempotent for one container id.
+  absl::StatusOr<std::vector<VolumeMount>> Resolve(const std::string& sandbox_id,
+                                                   const std::string& container_id,
+                                                   const std::string& container_name,
+                                                   const std::string& volume_mounts_json,
+                                                   const std::map<std::string, std::string>& env,
+                                                   const ContainerResourceValues& resources);
+
+  // Removes the container's subPath mounts. Idempotent.
+  absl::Status ReleaseContainer(const std::string& sandbox_id, const std::string& container_id);
+
+  // Unmounts and deletes everything above. Idempotent.
+  absl::Status Release(const std::string& sandbox_id);
+
+  // The object was applied: rewrites the volumes that use it. Not for deletions: a
+  // running pod keeps the last content of a deleted object.
+  UpdateReport ObjectChanged(ObjectKind kind, const std::string& ns, const std::string& name);
+
+  // Labels, annotations or the pod's addresses changed. OK if the pod has no volumes.
+  absl::Status UpdateIdentity(const PodIdentity& pod);
+
+  // After a restart, before anything else: takes over the pods named, releases all
+  // others found in pods_dir. One pod's failure does not stop the rest.
+  absl::Status Recover(const std::vector<std::string>& live_sandbox_ids);
+
+ private:
+  struct Pod {
+    absl::Mutex mu;
+    bool prepared ABSL_GUARDED_BY(mu) = false;
+    bool gone ABSL_GUARDED_BY(mu) = false;   // Erased from the map: look it up again.
+    bool dirty ABSL_GUARDED_BY(mu) = false;  // The last rewrite failed.
+    PodIdentity identity ABSL_GUARDED_BY(mu);
+    std::string volumes_json ABSL_GUARDED_BY(mu);
+    std::vector<VolumeSource> volumes ABSL_GUARDED_BY(mu);
+    std::map<std::string, ContainerResourceValues> resources ABSL_GUARDED_BY(mu);
+  };
+
+  std::shared_ptr<Pod> FindOrMake(const std::string& sandbox_id);
+  std::shared_ptr<Pod> Find(const std::string& sandbox_id) const;
+  void Forget(const std::string& sandbox_id, Pod& pod) ABSL_EXCLUSIVE_LOCKS_REQUIRED(pod.mu);
+
+  absl::Status Materialise(const Pod& pod) ABSL_EXCLUSIVE_LOCKS_REQUIRED(pod.mu);
+  // Writes every projected volume anew from current objects; true if one changed.
+  absl::StatusOr<bool> Rewrite(Pod& pod) ABSL_EXCLUSIVE_LOCKS_REQUIRED(pod.mu);
+  absl::Status Teardown(const std::string& sandbox_id);
+  absl::Status SaveRecord(const Pod& pod) ABSL_EXCLUSIVE_LOCKS_REQUIRED(pod.mu);
+  absl::Status Adopt(const std::string& sandbox_id);
+  absl::StatusOr<VolumeMount> ResolveOne(const Pod& pod, const std::string& container_id,
+                                         size_t index, const MountRequest& request,
+                                         const std::map<std::string, std::string>& env)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(pod.mu);
+
+  const Options options_;
+  mutable absl::Mutex mu_;
+  std::map<std::string, std::shared_ptr<Pod>> pods_ ABSL_GUARDED_BY(mu_);
+};
+
+}  // namespace crisp::volumes
+
+#endif  // CRISP_VOLUMES_POD_VOLUMES_H_
