@@ -42,9 +42,6 @@ struct MountContext {
 absl::StatusOr<std::vector<SpecMount>> ResolveCriMounts(const runtime::v1::ContainerConfig& config,
                                                         const MountContext& context);
 
-// Absolute, clean, without "..", and not the root itself.
-absl::StatusOr<std::string> CheckContainerPath(absl::string_view field, absl::string_view path);
-
 // Checked against host_mounts: a slave needs a shared or slave source, a shared
 // mount a shared one. `field` names the mount in the message.
 absl::Status CheckPropagation(absl::string_view field, const SpecMount& mount,

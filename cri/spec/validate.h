@@ -7,13 +7,9 @@
 #define CRISP_CRI_SPEC_VALIDATE_H_
 
 #include "absl/status/status.h"
-#include "absl/strings/string_view.h"
 #include "api/cri/v1/api.pb.h"
 
 namespace crisp::cri {
-
-// InvalidArgument "<field>: <reason>".
-absl::Status BadField(absl::string_view field, absl::string_view reason);
 
 absl::Status ValidatePodSandboxConfig(const runtime::v1::PodSandboxConfig& config);
 
