@@ -1,0 +1,38 @@
+// Manifests: text or files to objects, all of them read before any is used.
+//
+//   ASSIGN(std::vector<Document> documents, LoadDocuments({"pod.yaml"}, std::cin));
+//
+// Errors: InvalidArgument or Unimplemented that names source, object and field:
+//         "pod.yaml: Pod/web: spec.containers[0].livenessProbe: not supported yet".
+#ifndef CRISP_AGENT_MANIFEST_DOCUMENTS_H_
+#define CRISP_AGENT_MANIFEST_DOCUMENTS_H_
+
+#include <istream>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+#include "agent/manifest/pod.h"
+#include "api/volumes/v1/volumes.pb.h"
+
+namespace crisp::agent {
+
+struct Document {
+  std::string source;  // The file's name, or "stdin".
+  std::variant<Pod, crisp::volumes::v1::ConfigMap, crisp::volumes::v1::Secret> object;
+};
+
+// The objects of one text; `kind: List` is unfolded. Empty documents are skipped.
+absl::StatusOr<std::vector<Document>> ParseDocuments(const std::string& source,
+                                                     absl::string_view text);
+
+// Reads each path: a file, a directory (its .yaml, .yml and .json files in name
+// order, not those below) or "-" for `in`.
+absl::StatusOr<std::vector<Document>> LoadDocuments(const std::vector<std::string>& paths,
+                                                    std::istream& in);
+
+}  // namespace crisp::agent
+
+#endif  // CRISP_AGENT_MANIFEST_DOCUMENTS_H_

@@ -1,0 +1,246 @@
+#include "agent/manifest/object_reader.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "absl/strings/ascii.h"
+#include "absl/strings/escaping.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+
+namespace crisp::agent {
+namespace {
+
+using nlohmann::json;
+
+const json& EmptyObject() {
+  static const json* const empty = new json(json::object());
+  return *empty;
+}
+
+// Edits between two short words, case aside.
+size_t Distance(absl::string_view a, absl::string_view b) {
+  std::vector<size_t> row(b.size() + 1);
+  for (size_t j = 0; j <= b.size(); ++j) row[j] = j;
+  for (size_t i = 1; i <= a.size(); ++i) {
+    size_t diagonal = std::exchange(row[0], i);
+    for (size_t j = 1; j <= b.size(); ++j) {
+      const bool same = absl::ascii_tolower(a[i - 1]) == absl::ascii_tolower(b[j - 1]);
+      const size_t cost = diagonal + (same ? 0 : 1);
+      diagonal = row[j];
+      row[j] = std::min({cost, row[j] + 1, row[j - 1] + 1});
+    }
+  }
+  return row[b.size()];
+}
+
+}  // namespace
+
+const char* KindOf(const json& value) {
+  if (value.is_object()) return "a map";
+  if (value.is_array()) return "a list";
+  if (value.is_string()) return "text";
+  if (value.is_boolean()) return "a boolean";
+  if (value.is_number()) return "a number";
+  return "null";
+}
+
+std::string NearestWord(absl::string_view word, const std::set<std::string>& candidates) {
+  if (word.size() > 64) return "";
+  std::string best;
+  size_t best_distance = word.size() < 5 ? 2 : 3;
+  for (const std::string& candidate : candidates) {
+    const size_t distance = Distance(word, candidate);
+    if (distance < best_distance) {
+      best = candidate;
+      best_distance = distance;
+    }
+  }
+  return best;
+}
+
+ObjectReader::ObjectReader(const json& value, std::string path, absl::Status* status)
+    : value_(value.is_object() ? value : EmptyObject()), path_(std::move(path)), status_(status) {
+  if (!value.is_object() && !value.is_null() && status_->ok()) {
+    *status_ = absl::InvalidArgumentError(
+        absl::StrCat(path_, path_.empty() ? "" : ": ", "must be a map, not ", KindOf(value)));
+  }
+}
+
+std::string ObjectReader::PathOf(absl::string_view name) const {
+  // A key that is not a plain word stands quoted, so that the path stays readable.
+  const bool plain = std::all_of(name.begin(), name.end(), [](char c) {
+    return absl::ascii_isalnum(c) || c == '_' || c == '-';
+  });
+  if (!plain || name.empty()) return absl::StrCat(path_, "[\"", absl::Utf8SafeCEscape(name), "\"]");
+  return path_.empty() ? std::string(name) : absl::StrCat(path_, ".", name);
+}
+
+void ObjectReader::Fail(absl::string_view name, absl::string_view why) {
+  if (!ok()) return;
+  *status_ =
+      absl::InvalidArgumentError(absl::StrCat(name.empty() ? path_ : PathOf(name), ": ", why));
+}
+
+bool ObjectReader::Has(const char* name) const {
+  const auto found = value_.find(name);
+  return found != value_.end() && !found->is_null();
+}
+
+const json* ObjectReader::Find(const char* name) {
+  known_.insert(name);
+  if (!ok()) return nullptr;
+  const auto found = value_.find(name);
+  return found == value_.end() || found->is_null() ? nullptr : &*found;
+}
+
+bool ObjectReader::Expect(bool right, const char* name, const char* wanted, const json& found) {
+  if (right) return true;
+  std::string hint;
+  if (absl::string_view(wanted) == "text" && found.is_primitive()) {
+    hint = absl::StrCat(" (quote it: \"", found.dump(), "\")");
+  }
+  Fail(name, absl::StrCat("must be ", wanted, ", not ", KindOf(found), hint));
+  return false;
+}
+
+void ObjectReader::Read(const char* name, std::string* out) {
+  const json* found = Find(name);
+  if (found == nullptr || !Expect(found->is_string(), name, "text", *found)) return;
+  *out = found->get<std::string>();
+  if (out->find('\0') != std::string::npos) Fail(name, "holds a NUL byte");
+}
+
+void ObjectReader::Read(const char* name, bool* out) {
+  std::optional<bool> value;
+  Read(name, &value);
+  if (value.has_value()) *out = *value;
+}
+
+void ObjectReader::Read(const char* name, std::optional<bool>* out) {
+  const json* found = Find(name);
+  if (found == nullptr || !Expect(found->is_boolean(), name, "true or false", *found)) return;
+  *out = found->get<bool>();
+}
+
+void ObjectReader::Read(const char* name, std::optional<int64_t>* out, int64_t min, int64_t max) {
+  const json* found = Find(name);
+  if (found == nullptr || !Expect(found->is_number_integer(), name, "a whole number", *found)) {
+    return;
+  }
+  const bool fits =
+      !found->is_number_unsigned() || found->get<uint64_t>() <= static_cast<uint64_t>(INT64_MAX);
+  if (!fits || found->get<int64_t>() < min || found->get<int64_t>() > max) {
+    return Fail(name, absl::StrCat(found->dump(), " is not between ", min, " and ", max));
+  }
+  *out = found->get<int64_t>();
+}
+
+void ObjectReader::Read(const char* name, int32_t* out, int32_t min, int32_t max) {
+  std::optional<int64_t> value;
+  Read(name, &value, min, max);
+  if (value.has_value()) *out = static_cast<int32_t>(*value);
+}
+
+void ObjectReader::Read(const char* name, std::vector<std::string>* out) {
+  const json* found = Find(name);
+  if (found == nullptr || !Expect(found->is_array(), name, "a list", *found)) return;
+  for (size_t i = 0; i < found->size() && ok(); ++i) {
+    const json& item = (*found)[i];
+    const std::string place = absl::StrCat(PathOf(name), "[", i, "]");
+    if (!item.is_string()) {
+      *status_ = absl::InvalidArgumentError(absl::StrCat(
+          place, ": must be text, not ", KindOf(item), item.is_structured() ? "" : " (quote it)"));
+    } else if (item.get_ref<const std::string&>().find('\0') != std::string::npos) {
+      *status_ = absl::InvalidArgumentError(absl::StrCat(place, ": holds a NUL byte"));
+    } else {
+      out->push_back(item.get<std::string>());
+    }
+  }
+}
+
+void ObjectReader::Read(const char* name, std::map<std::string, std::string>* out) {
+  const json* found = Find(name);
+  if (found == nullptr || !Expect(found->is_object(), name, "a map", *found)) return;
+  ObjectReader inner(*found, PathOf(name), status_);
+  for (const auto& [key, value] : found->items()) {
+    if (!ok()) return;
+    if (value.is_null()) {
+      (*out)[key] = "";
+    } else if (inner.Expect(value.is_string(), key.c_str(), "text", value)) {
+      (*out)[key] = value.get<std::string>();
+    }
+  }
+}
+
+void ObjectReader::ReadChoice(const char* name, std::initializer_list<const char*> allowed,
+                              std::string* out) {
+  const bool present = Has(name);
+  std::string value;
+  Read(name, &value);
+  if (!ok() || !present) return;
+  for (const char* choice : allowed) {
+    if (value == choice) {
+      *out = value;
+      return;
+    }
+  }
+  Fail(name, absl::StrCat("\"", absl::Utf8SafeCEscape(value), "\" is not one of ",
+                          absl::StrJoin(allowed, ", ")));
+}
+
+void ObjectReader::Require(const char* name, std::string* out) {
+  Read(name, out);
+  if (ok() && out->empty()) Fail(name, "is required");
+}
+
+void ObjectReader::Object(const char* name, const std::function<void(ObjectReader&)>& read) {
+  const json* found = Find(name);
+  if (found == nullptr) return;
+  ObjectReader inner(*found, PathOf(name), status_);
+  if (!ok()) return;
+  read(inner);
+  inner.Finish();
+}
+
+void ObjectReader::Each(const char* name, const std::function<void(ObjectReader&)>& read) {
+  const json* found = Find(name);
+  if (found == nullptr || !Expect(found->is_array(), name, "a list", *found)) return;
+  for (size_t i = 0; i < found->size() && ok(); ++i) {
+    ObjectReader inner((*found)[i], absl::StrCat(PathOf(name), "[", i, "]"), status_);
+    if (!ok()) return;
+    if ((*found)[i].is_null()) return inner.Fail("", "is empty");
+    read(inner);
+    inner.Finish();
+  }
+}
+
+const json* ObjectReader::Raw(const char* name) { return Find(name); }
+
+void ObjectReader::NotYet(std::initializer_list<const char*> names) {
+  not_yet_.insert(names.begin(), names.end());
+}
+
+void ObjectReader::Ignore(std::initializer_list<const char*> names) {
+  known_.insert(names.begin(), names.end());
+}
+
+void ObjectReader::Finish() {
+  if (!ok()) return;
+  for (const auto& [key, value] : value_.items()) {
+    if (known_.count(key) > 0) continue;
+    if (not_yet_.count(key) > 0) {
+      if (value.is_null()) continue;
+      *status_ = absl::UnimplementedError(absl::StrCat(PathOf(key), ": not supported yet"));
+      return;
+    }
+    std::set<std::string> words = known_;
+    words.insert(not_yet_.begin(), not_yet_.end());
+    const std::string nearest = NearestWord(key, words);
+    return Fail(key, nearest.empty()
+                         ? "unknown field"
+                         : absl::StrCat("unknown field; did you mean \"", nearest, "\"?"));
+  }
+}
+
+}  // namespace crisp::agent

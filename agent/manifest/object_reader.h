@@ -1,0 +1,95 @@
+// Reads one JSON object strictly: every field is read, known and refused, or an
+// error. All readers of a manifest share one Status, which keeps the first
+// failure; after it every call does nothing, so a reader is a plain list of
+// fields without an `if` after each.
+//
+//   ObjectReader spec(json, "spec", &status);
+//   spec.Read("hostname", &pod.hostname);
+//   spec.NotYet({"affinity", "tolerations"});
+//   spec.Finish();
+//
+// Ownership: borrows the JSON and the Status.
+// Threads:   one thread.
+// Errors:    InvalidArgument "spec.hostname: must be text, not a number";
+//            Unimplemented "spec.affinity: not supported yet".
+#ifndef CRISP_AGENT_MANIFEST_OBJECT_READER_H_
+#define CRISP_AGENT_MANIFEST_OBJECT_READER_H_
+
+#include <cstdint>
+#include <functional>
+#include <initializer_list>
+#include <limits>
+#include <map>
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/strings/string_view.h"
+
+namespace crisp::agent {
+
+class ObjectReader {
+ public:
+  // `path` is what messages name, "" at the top. A null `value` reads as {}.
+  ObjectReader(const nlohmann::json& value, std::string path, absl::Status* status);
+
+  bool ok() const { return status_->ok(); }
+  // True if the field stands there with a value that is not null.
+  bool Has(const char* name) const;
+  std::string PathOf(absl::string_view name) const;
+  const std::string& path() const { return path_; }
+  absl::Status* status() const { return status_; }
+
+  // Each leaves `out` alone if the field is absent.
+  void Read(const char* name, std::string* out);
+  void Read(const char* name, bool* out);
+  void Read(const char* name, std::optional<bool>* out);
+  void Read(const char* name, std::optional<int64_t>* out, int64_t min = 0,
+            int64_t max = std::numeric_limits<int64_t>::max());
+  void Read(const char* name, int32_t* out, int32_t min, int32_t max);
+  void Read(const char* name, std::vector<std::string>* out);
+  void Read(const char* name, std::map<std::string, std::string>* out);
+  // Text that must be one of `allowed`.
+  void ReadChoice(const char* name, std::initializer_list<const char*> allowed, std::string* out);
+  // As Read, and the field must stand there and not be empty.
+  void Require(const char* name, std::string* out);
+
+  // The field's object, if present.
+  void Object(const char* name, const std::function<void(ObjectReader&)>& read);
+  // Each element of a list of objects.
+  void Each(const char* name, const std::function<void(ObjectReader&)>& read);
+  // The value as it stands, or null; counts as read.
+  const nlohmann::json* Raw(const char* name);
+
+  // Fields of Kubernetes' API that this version of crisp does not carry out.
+  void NotYet(std::initializer_list<const char*> names);
+  // Fields that say nothing to crisp (what a server once filled in).
+  void Ignore(std::initializer_list<const char*> names);
+
+  void Fail(absl::string_view name, absl::string_view why);
+  // Refuses whatever was not read, with the nearest known name for a typo.
+  void Finish();
+
+ private:
+  const nlohmann::json* Find(const char* name);
+  bool Expect(bool right, const char* name, const char* wanted, const nlohmann::json& found);
+
+  const nlohmann::json& value_;
+  std::string path_;
+  absl::Status* status_;
+  std::set<std::string> known_;
+  std::set<std::string> not_yet_;
+};
+
+// "a boolean", "a number", ...: how messages call a JSON value.
+const char* KindOf(const nlohmann::json& value);
+
+// The candidate nearest to `word` if it is a plausible slip of the hand, else "".
+std::string NearestWord(absl::string_view word, const std::set<std::string>& candidates);
+
+}  // namespace crisp::agent
+
+#endif  // CRISP_AGENT_MANIFEST_OBJECT_READER_H_

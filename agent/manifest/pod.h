@@ -1,0 +1,113 @@
+// A Pod as a manifest says it, with every field that crisp carries out.
+//
+// Values: plain data, copied freely. What is absent in the manifest is empty or
+// nullopt here; defaults are applied where the pod is made, not where it is read.
+#ifndef CRISP_AGENT_MANIFEST_POD_H_
+#define CRISP_AGENT_MANIFEST_POD_H_
+
+#include <cstdint>
+#include <map>
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace crisp::agent {
+
+enum class ObjectKind { kConfigMap, kSecret };
+
+// One key of a ConfigMap or Secret in the pod's namespace.
+struct KeySelector {
+  ObjectKind kind = ObjectKind::kConfigMap;
+  std::string name;
+  std::string key;
+  bool optional = false;
+};
+
+// A variable: literal text, a key of an object, or a fact about the pod.
+struct EnvVar {
+  std::string path;  // Where it stands in the manifest, for messages.
+  std::string name;
+  std::string value;
+  std::optional<KeySelector> key;
+  std::string field_path;
+};
+
+// Every key of an object as variables.
+struct EnvFrom {
+  std::string path;
+  ObjectKind kind = ObjectKind::kConfigMap;
+  std::string name;
+  std::string prefix;
+  bool optional = false;
+};
+
+struct ContainerPort {
+  std::string name;
+  std::string protocol = "TCP";
+  std::string host_ip;
+  int32_t container_port = 0;
+  int32_t host_port = 0;
+};
+
+// Amounts as CRI wants them: CPU in thousandths, memory in bytes.
+struct Resources {
+  std::optional<int64_t> cpu_request_milli, cpu_limit_milli;
+  std::optional<int64_t> memory_request_bytes, memory_limit_bytes;
+};
+
+struct SeccompProfile {
+  std::string type;  // "", RuntimeDefault, Unconfined, Localhost
+  std::string localhost_profile;
+};
+
+// The fields that a pod and a container share, then those of one of them.
+struct SecurityContext {
+  std::optional<int64_t> run_as_user, run_as_group;
+  std::optional<bool> run_as_non_root;
+  SeccompProfile seccomp;
+  // Container only.
+  std::optional<bool> privileged, read_only_root_filesystem, allow_privilege_escalation;
+  std::vector<std::string> add_capabilities, drop_capabilities;
+  bool unmasked_proc = false;
+  // Pod only.
+  std::optional<int64_t> fs_group;
+  std::vector<int64_t> supplemental_groups;
+  std::map<std::string, std::string> sysctls;
+};
+
+struct Container {
+  std::string name, image, image_pull_policy, working_dir;
+  std::vector<std::string> command, args;
+  std::vector<EnvVar> env;
+  std::vector<EnvFrom> env_from;
+  std::vector<ContainerPort> ports;
+  nlohmann::json volume_mounts = nlohmann::json::array();  // As Kubernetes writes them.
+  Resources resources;
+  SecurityContext security;
+  bool stdin_open = false, stdin_once = false, tty = false;
+};
+
+struct PodDns {
+  std::string policy = "ClusterFirst";
+  std::vector<std::string> servers, searches, options;
+  bool configured = false;  // dnsConfig stands in the manifest.
+};
+
+struct Pod {
+  std::string name, ns;
+  std::map<std::string, std::string> labels, annotations;
+  std::vector<Container> init_containers, containers;
+  nlohmann::json volumes = nlohmann::json::array();  // As Kubernetes writes them.
+  SecurityContext security;
+  PodDns dns;
+  std::string hostname, runtime_class_name;
+  std::string restart_policy = "Always";
+  bool host_network = false, host_pid = false, host_ipc = false, share_process_namespace = false;
+  int64_t termination_grace_period_seconds = 30;
+  nlohmann::json spec;  // The whole spec, as read.
+};
+
+}  // namespace crisp::agent
+
+#endif  // CRISP_AGENT_MANIFEST_POD_H_

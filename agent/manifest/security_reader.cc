@@ -1,0 +1,81 @@
+#include "agent/manifest/security_reader.h"
+
+#include <string>
+
+#include "absl/strings/str_cat.h"
+#include "base/safe_path.h"
+
+namespace crisp::agent {
+namespace {
+
+constexpr int64_t kMaxId = 2147483647;  // Kubernetes' own bound for uids and gids.
+
+void ReadSeccomp(ObjectReader& context, SeccompProfile* out) {
+  context.Object("seccompProfile", [&](ObjectReader& profile) {
+    profile.ReadChoice("type", {"RuntimeDefault", "Unconfined", "Localhost"}, &out->type);
+    profile.Read("localhostProfile", &out->localhost_profile);
+    if (out->type.empty()) profile.Fail("type", "is required");
+    if ((out->type == "Localhost") != !out->localhost_profile.empty()) {
+      profile.Fail("localhostProfile", "goes with type Localhost and only with it");
+    }
+    if (!out->localhost_profile.empty() && !IsCleanRelative(out->localhost_profile)) {
+      profile.Fail("localhostProfile", "must be a relative path without '.' and '..'");
+    }
+  });
+}
+
+void ReadShared(ObjectReader& context, SecurityContext* out) {
+  context.Read("runAsUser", &out->run_as_user, 0, kMaxId);
+  context.Read("runAsGroup", &out->run_as_group, 0, kMaxId);
+  context.Read("runAsNonRoot", &out->run_as_non_root);
+  ReadSeccomp(context, &out->seccomp);
+  context.NotYet({"appArmorProfile", "seLinuxOptions", "windowsOptions"});
+}
+
+}  // namespace
+
+void ReadPodSecurity(ObjectReader& context, SecurityContext* out) {
+  ReadShared(context, out);
+  context.Read("fsGroup", &out->fs_group, 0, kMaxId);
+  if (const nlohmann::json* groups = context.Raw("supplementalGroups"); groups != nullptr) {
+    if (!groups->is_array()) {
+      return context.Fail("supplementalGroups",
+                          absl::StrCat("must be a list, not ", KindOf(*groups)));
+    }
+    for (const auto& group : *groups) {
+      if (!group.is_number_integer() || group < 0 || group > kMaxId) {
+        return context.Fail("supplementalGroups", "must hold group ids");
+      }
+      out->supplemental_groups.push_back(group.get<int64_t>());
+    }
+  }
+  context.Each("sysctls", [&](ObjectReader& sysctl) {
+    std::string name, value;
+    sysctl.Require("name", &name);
+    sysctl.Read("value", &value);
+    if (!sysctl.Has("value")) sysctl.Fail("value", "is required");
+    if (sysctl.ok() && !out->sysctls.emplace(name, value).second) {
+      sysctl.Fail("name", absl::StrCat(name, " is set twice"));
+    }
+  });
+  context.NotYet({"fsGroupChangePolicy", "seLinuxChangePolicy", "supplementalGroupsPolicy"});
+}
+
+void ReadContainerSecurity(ObjectReader& context, SecurityContext* out) {
+  ReadShared(context, out);
+  context.Read("privileged", &out->privileged);
+  context.Read("readOnlyRootFilesystem", &out->read_only_root_filesystem);
+  context.Read("allowPrivilegeEscalation", &out->allow_privilege_escalation);
+  context.Object("capabilities", [&](ObjectReader& capabilities) {
+    capabilities.Read("add", &out->add_capabilities);
+    capabilities.Read("drop", &out->drop_capabilities);
+  });
+  std::string proc_mount = "Default";
+  context.ReadChoice("procMount", {"Default", "Unmasked"}, &proc_mount);
+  out->unmasked_proc = proc_mount == "Unmasked";
+  if (out->privileged.value_or(false) && !out->allow_privilege_escalation.value_or(true)) {
+    context.Fail("allowPrivilegeEscalation", "cannot be false for a privileged container");
+  }
+}
+
+}  // namespace crisp::agent
