@@ -61,7 +61,7 @@ class Recorded {
   // Waits until `done` holds for the value; false when `timeout` passed first.
   bool Await(const std::function<bool(const Record&)>& done, absl::Duration timeout) const {
     absl::MutexLock lock(&mu_);
-    const auto holds = [&] { return done(value_); };
+    const auto holds = [&]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_) { return done(value_); };
     return mu_.AwaitWithTimeout(absl::Condition(&holds), timeout);
   }
 

@@ -1,0 +1,90 @@
+#include "cri/containers/container.h"
+
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "base/log.h"
+
+namespace crisp::cri {
+
+using state::v1::ContainerRecord;
+
+runtime::v1::ContainerState ContainerStateOf(const ContainerRecord& facts) {
+  if (facts.finished_at() != 0) return runtime::v1::CONTAINER_EXITED;
+  if (facts.started_at() != 0) return runtime::v1::CONTAINER_RUNNING;
+  return runtime::v1::CONTAINER_CREATED;
+}
+
+Container::Container(std::shared_ptr<Pod> pod, const std::string& boot_id, ContainerRecord record)
+    : id_(record.id()),
+      pod_(std::move(pod)),
+      config_(record.config()),
+      created_at_(record.created_at()),
+      name_key_(ContainerNameKey(pod_->id(), config_.metadata())),
+      facts_(absl::StrCat(pod_->ContainersDirectory(), "/", id_), boot_id, std::move(record)) {}
+
+bool Container::listed() const {
+  return facts_.Read([](const ContainerRecord& facts) { return facts.created(); });
+}
+
+runtime::v1::ContainerState Container::state() const {
+  return facts_.Read([](const ContainerRecord& facts) { return ContainerStateOf(facts); });
+}
+
+void Container::RecordExit(int exit_code, int64_t finished_at, bool oom_killed,
+                           const std::string& reason, const std::string& message) {
+  const auto change = [&](ContainerRecord& facts) {
+    if (facts.finished_at() != 0) return;
+    facts.set_finished_at(finished_at);
+    facts.set_exit_code(exit_code);
+    facts.set_oom_killed(oom_killed);
+    facts.set_message(message);
+    if (!reason.empty()) {
+      facts.set_reason(reason);
+    } else if (oom_killed) {
+      facts.set_reason("OOMKilled");
+    } else {
+      facts.set_reason(exit_code == 0 ? "Completed" : "Error");
+    }
+  };
+  if (const absl::Status written = facts_.Update(change); !written.ok()) {
+    LogError("cannot record the end of a container; it is kept in memory",
+             {{"container", id_}, {"error", written}});
+    facts_.UpdateMemoryOnly(change);
+  }
+}
+
+bool Container::AwaitExit(absl::Duration timeout) const {
+  return facts_.Await([](const ContainerRecord& facts) { return facts.finished_at() != 0; },
+                      timeout);
+}
+
+absl::StatusOr<Container::Claim> Container::ClaimFor(const std::string& work,
+                                                     absl::Duration timeout) {
+  absl::MutexLock lock(&mu_);
+  const auto free = [this]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_) { return claimed_for_.empty(); };
+  if (!mu_.AwaitWithTimeout(absl::Condition(&free), timeout)) {
+    return absl::DeadlineExceededError(absl::StrCat(
+        "cannot ", work, " container ", id_, ": a call to ", claimed_for_, " it is under way"));
+  }
+  claimed_for_ = work;
+  return Claim(this);
+}
+
+Container::Claim::~Claim() {
+  if (container_ == nullptr) return;
+  absl::MutexLock lock(&container_->mu_);
+  container_->claimed_for_.clear();
+}
+
+bool Container::FirstStop() {
+  absl::MutexLock lock(&mu_);
+  return !std::exchange(stop_sent_, true);
+}
+
+std::string ContainerNameKey(const std::string& pod_id,
+                             const runtime::v1::ContainerMetadata& metadata) {
+  return absl::StrCat(pod_id, "_", metadata.name(), "_", metadata.attempt());
+}
+
+}  // namespace crisp::cri

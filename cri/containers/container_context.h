@@ -1,0 +1,24 @@
+// What the verbs on containers work with: one struct, made once by main.
+//
+// Ownership: borrows everything; it all outlives the server.
+// Threads:   constant after start-up; each member is safe.
+#ifndef CRISP_CRI_CONTAINERS_CONTAINER_CONTEXT_H_
+#define CRISP_CRI_CONTAINERS_CONTAINER_CONTEXT_H_
+
+#include "base/background.h"
+#include "cri/containers/container_store.h"
+#include "cri/images/image_store.h"
+#include "cri/pods/pod_context.h"
+
+namespace crisp::cri {
+
+struct ContainerContext {
+  const PodContext* node = nullptr;  // Drivers, volumes, clock, host facts.
+  ContainerStore* containers = nullptr;
+  ImageStore* images = nullptr;
+  Background* tidy = nullptr;
+};
+
+}  // namespace crisp::cri
+
+#endif  // CRISP_CRI_CONTAINERS_CONTAINER_CONTEXT_H_

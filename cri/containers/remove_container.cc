@@ -1,0 +1,35 @@
+#include "cri/containers/remove_container.h"
+
+#include "base/status_macros.h"
+#include "cri/containers/stop_container.h"
+
+namespace crisp::cri {
+namespace {
+
+using state::v1::ContainerRecord;
+
+constexpr absl::Duration kClaimTimeout = absl::Seconds(60);
+
+}  // namespace
+
+absl::Status RemoveContainer(const ContainerContext& context, Container& container) {
+  CRISP_RETURN_IF_ERROR(StopContainer(context, container, absl::ZeroDuration()));
+  CRISP_ASSIGN_OR_RETURN(const Container::Claim claim, container.ClaimFor("remove", kClaimTimeout));
+  const bool task_attempted =
+      container.facts().Read([](const ContainerRecord& facts) { return facts.task_attempted(); });
+  if (task_attempted) {
+    CRISP_ASSIGN_OR_RETURN(TaskDriver * driver,
+                           context.node->handlers->Find(container.pod()->runtime_handler()));
+    CRISP_RETURN_IF_ERROR(Annotate(driver->Delete(container.id()), "delete the task"));
+  }
+  CRISP_RETURN_IF_ERROR(
+      Annotate(context.images->RemoveSnapshot(container.id()), "remove the root filesystem"));
+  CRISP_RETURN_IF_ERROR(
+      Annotate(context.node->volumes->ReleaseContainer(container.pod()->id(), container.id()),
+               "release the container's volumes"));
+  CRISP_RETURN_IF_ERROR(container.facts().Erase());
+  context.containers->Remove(container.id());
+  return absl::OkStatus();
+}
+
+}  // namespace crisp::cri

@@ -1,0 +1,94 @@
+#include "cri/containers/start_container.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "base/log.h"
+#include "base/status_macros.h"
+
+namespace crisp::cri {
+namespace {
+
+using state::v1::ContainerRecord;
+using state::v1::PodRecord;
+
+constexpr absl::Duration kClaimTimeout = absl::Seconds(30);
+constexpr int kStartErrorExitCode = 128;
+
+absl::Status CheckStartable(const Container& container) {
+  if (const auto state = container.state(); state != runtime::v1::CONTAINER_CREATED) {
+    return absl::FailedPreconditionError(absl::StrCat("container ", container.id(), " is in state ",
+                                                      runtime::v1::ContainerState_Name(state),
+                                                      ", not CONTAINER_CREATED"));
+  }
+  const bool stopping =
+      container.pod()->facts().Read([](const PodRecord& facts) { return facts.stop_requested(); });
+  if (stopping || !container.pod()->ready()) {
+    return absl::FailedPreconditionError(
+        absl::StrCat("pod sandbox ", container.pod()->id(), " is not ready"));
+  }
+  return absl::OkStatus();
+}
+
+absl::Status Launch(const ContainerContext& context, TaskDriver* driver, Container& container) {
+  CRISP_ASSIGN_OR_RETURN(const Image image,
+                         context.images->Resolve(container.facts().Read(
+                             [](const ContainerRecord& facts) { return facts.image_id(); })));
+  TaskSpec task = TaskOf(container);
+  task.spec_json =
+      container.facts().Read([](const ContainerRecord& facts) { return facts.spec_json(); });
+  CRISP_ASSIGN_OR_RETURN(task.rootfs, context.images->PrepareSnapshot(image, container.id()));
+  CRISP_RETURN_IF_ERROR(
+      container.facts().Update([](ContainerRecord& facts) { facts.set_task_attempted(true); }));
+  CRISP_ASSIGN_OR_RETURN(const uint32_t pid, driver->Create(task));
+  CRISP_RETURN_IF_ERROR(container.facts().Update([pid](ContainerRecord& facts) {
+    facts.set_pid(pid);
+    facts.set_start_attempted(true);
+  }));
+  return driver->Start(container.id());
+}
+
+}  // namespace
+
+TaskSpec TaskOf(const Container& container) {
+  const ContainerRecord facts = container.facts().Get();
+  TaskSpec task;
+  task.id = container.id();
+  task.sandbox_id = container.pod()->id();
+  task.snapshot_key = facts.snapshot_key();
+  task.image_name = facts.image_ref();
+  task.labels.insert(container.config().labels().begin(), container.config().labels().end());
+  task.cgroup_path = facts.cgroup_path();
+  if (!facts.log_path().empty()) {
+    task.log_directory = container.pod()->config().log_directory();
+    task.log_path = container.config().log_path();
+  }
+  task.tty = container.config().tty();
+  task.stdin = container.config().stdin();
+  task.stdin_once = container.config().stdin_once();
+  return task;
+}
+
+absl::Status StartContainer(const ContainerContext& context, Container& container) {
+  CRISP_ASSIGN_OR_RETURN(const Container::Claim claim, container.ClaimFor("start", kClaimTimeout));
+  CRISP_RETURN_IF_ERROR(CheckStartable(container));
+  CRISP_ASSIGN_OR_RETURN(TaskDriver * driver,
+                         context.node->handlers->Find(container.pod()->runtime_handler()));
+  if (const absl::Status launched = Launch(context, driver, container); !launched.ok()) {
+    if (const absl::Status deleted = driver->Delete(container.id()); !deleted.ok()) {
+      LogWarn("the task of a container that did not start is still there",
+              {{"container", container.id()}, {"error", deleted}});
+    }
+    container.RecordExit(kStartErrorExitCode, context.node->clock->NowNs(), /*oom_killed=*/false,
+                         "StartError", std::string(launched.message()));
+    return Annotate(launched, "start container ", container.config().metadata().name());
+  }
+  const int64_t now = context.node->clock->NowNs();
+  return container.facts().Update([now](ContainerRecord& facts) {
+    // A short-lived container may have ended, and been recorded, by now.
+    facts.set_started_at(facts.finished_at() != 0 ? std::min(now, facts.finished_at()) : now);
+  });
+}
+
+}  // namespace crisp::cri

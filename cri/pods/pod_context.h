@@ -1,0 +1,39 @@
+// What the verbs on pods work with: one struct, made once by main.
+//
+// Ownership: borrows everything; it all outlives the server.
+// Threads:   constant after start-up; each member is safe.
+#ifndef CRISP_CRI_PODS_POD_CONTEXT_H_
+#define CRISP_CRI_PODS_POD_CONTEXT_H_
+
+#include <string>
+
+#include "base/clock.h"
+#include "cri/pods/pod_store.h"
+#include "cri/pods/runtime_handlers.h"
+#include "cri/spec/host_facts.h"
+#include "cri/spec/seccomp_profile.h"
+#include "netns/pod_network.h"
+#include "volumes/pod_volumes.h"
+
+namespace crisp::cri {
+
+struct PodContext {
+  std::string pods_dir;       // <state>/pods
+  std::string netns_dir;      // <state>/netns
+  std::string pause_rootfs;   // A directory that holds nothing but the pause binary.
+  std::string cgroup_parent;  // For pods whose config names none: "/crisp".
+  std::string boot_id;
+  std::string node_name;
+  HostFacts host;
+
+  Clock* clock = nullptr;
+  PodStore* pods = nullptr;
+  RuntimeHandlers* handlers = nullptr;
+  SeccompProfiles* seccomp = nullptr;
+  netns::PodNetwork* network = nullptr;
+  volumes::PodVolumes* volumes = nullptr;
+};
+
+}  // namespace crisp::cri
+
+#endif  // CRISP_CRI_PODS_POD_CONTEXT_H_

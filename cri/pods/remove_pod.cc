@@ -1,0 +1,19 @@
+#include "cri/pods/remove_pod.h"
+
+#include "base/safe_path.h"
+#include "base/status_macros.h"
+#include "cri/pods/pod_cgroup.h"
+
+namespace crisp::cri {
+
+absl::Status RemovePod(const PodContext& context, Pod& pod) {
+  CRISP_RETURN_IF_ERROR(Annotate(context.volumes->Release(pod.id()), "release the pod's volumes"));
+  if (pod.config().linux().cgroup_parent().empty()) {
+    RemoveEmptyCgroup(PodCgroupParent(context, pod.config(), pod.id()));
+  }
+  CRISP_RETURN_IF_ERROR(Annotate(RemoveTree(pod.directory()), "remove the pod's directory"));
+  context.pods->Remove(pod.id());
+  return absl::OkStatus();
+}
+
+}  // namespace crisp::cri

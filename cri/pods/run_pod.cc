@@ -1,0 +1,183 @@
+#include "cri/pods/run_pod.h"
+
+#include <sys/stat.h>
+
+#include <thread>
+#include <utility>
+
+#include "absl/cleanup/cleanup.h"
+#include "absl/strings/str_cat.h"
+#include "base/ids.h"
+#include "base/log.h"
+#include "base/safe_path.h"
+#include "base/status_macros.h"
+#include "cri/pods/pod_cgroup.h"
+#include "cri/pods/pod_files.h"
+#include "cri/pods/pod_network_attachment.h"
+#include "cri/pods/remove_pod.h"
+#include "cri/pods/stop_pod.h"
+#include "cri/spec/sandbox_spec.h"
+#include "cri/spec/validate.h"
+#include "netns/net_ns.h"
+
+namespace crisp::cri {
+namespace {
+
+using state::v1::PodRecord;
+
+// The pod with its name reserved and its first record on disk.
+absl::StatusOr<std::shared_ptr<Pod>> Reserve(const PodContext& context,
+                                             const runtime::v1::PodSandboxConfig& config,
+                                             const std::string& runtime_handler) {
+  PodRecord record;
+  record.set_id(NewId());
+  *record.mutable_config() = config;
+  record.set_runtime_handler(runtime_handler);
+  record.set_created_at(context.clock->NowNs());
+  record.set_cgroup_path(JoinPath(PodCgroupParent(context, config, record.id()), record.id()));
+  *record.mutable_resources() = config.linux().resources();
+  *record.mutable_overhead() = config.linux().overhead();
+  const std::string directory = JoinPath(context.pods_dir, record.id());
+  auto pod = std::make_shared<Pod>(directory, context.boot_id, std::move(record));
+  CRISP_RETURN_IF_ERROR(context.pods->Add(pod));
+  return pod;
+}
+
+absl::Status MakeDirectory(const PodContext& context, Pod& pod) {
+  CRISP_RETURN_IF_ERROR(MakeDirs(pod.directory(), 0700));
+  CRISP_RETURN_IF_ERROR(MakeDirs(pod.ContainersDirectory(), 0700));
+  return pod.facts().Update([&](PodRecord& facts) {
+    if (!pod.host_network()) {
+      facts.set_netns_path(netns::NetNs::PathFor(context.netns_dir, pod.id()));
+    }
+  });
+}
+
+absl::StatusOr<netns::PodNetworkResult> AttachNetwork(const PodContext& context, Pod& pod) {
+  if (pod.host_network()) return netns::PodNetworkResult();
+  CRISP_ASSIGN_OR_RETURN(const netns::NetNs netns,
+                         netns::NetNs::Create(context.netns_dir, pod.id()));
+  CRISP_RETURN_IF_ERROR(
+      pod.facts().Update([](PodRecord& facts) { facts.set_network_attempted(true); }));
+  return context.network->Attach(AttachmentOf(pod, netns.path()));
+}
+
+// All that does not depend on the network.
+absl::Status PrepareFilesystem(const PodContext& context, const Pod& pod) {
+  CRISP_RETURN_IF_ERROR(WritePodFiles(pod, context.node_name));
+  CRISP_RETURN_IF_ERROR(MountShm(pod));
+  const auto& annotations = pod.config().annotations();
+  const auto found = annotations.find(kVolumesAnnotation);
+  if (found == annotations.end()) return absl::OkStatus();
+  return context.volumes->Prepare(PodIdentityOf(context, pod), found->second);
+}
+
+absl::Status RecordNetwork(const PodContext& context, Pod& pod,
+                           const netns::PodNetworkResult& network) {
+  CRISP_RETURN_IF_ERROR(WriteHostsFile(pod, context.node_name, network.ips));
+  CRISP_RETURN_IF_ERROR(pod.facts().Update([&](PodRecord& facts) {
+    for (const std::string& ip : network.ips) facts.add_ips(ip);
+    facts.set_network_result(network.result_json);
+  }));
+  if (pod.config().annotations().count(kVolumesAnnotation) == 0) return absl::OkStatus();
+  return context.volumes->UpdateIdentity(PodIdentityOf(context, pod));
+}
+
+absl::StatusOr<TaskSpec> PauseTask(const PodContext& context, const Pod& pod) {
+  const PodRecord facts = pod.facts().Get();
+  SandboxSpecInput input{.config = pod.config(),
+                         .host = context.host,
+                         .seccomp = context.seccomp,
+                         .sandbox_id = pod.id(),
+                         .netns_path = facts.netns_path(),
+                         .hostname = PodHostname(pod, context.node_name),
+                         .cgroup_path = pod.cgroup_path(),
+                         .shm_path = pod.ShmPath()};
+  CRISP_ASSIGN_OR_RETURN(const nlohmann::json spec, BuildSandboxSpec(input));
+  TaskSpec task;
+  task.id = pod.id();
+  task.sandbox_id = pod.id();
+  task.is_sandbox = true;
+  task.spec_json = spec.dump();
+  task.cgroup_path = pod.cgroup_path();
+  task.labels.insert(pod.config().labels().begin(), pod.config().labels().end());
+  containerd::types::Mount root;
+  root.set_type("bind");
+  root.set_source(context.pause_rootfs);
+  root.add_options("rbind");
+  root.add_options("ro");
+  task.rootfs.push_back(std::move(root));
+  return task;
+}
+
+absl::Status StartPause(const PodContext& context, Pod& pod) {
+  CRISP_ASSIGN_OR_RETURN(TaskDriver * driver, context.handlers->Find(pod.runtime_handler()));
+  CRISP_ASSIGN_OR_RETURN(const TaskSpec task, PauseTask(context, pod));
+  CRISP_RETURN_IF_ERROR(
+      pod.facts().Update([](PodRecord& facts) { facts.set_task_attempted(true); }));
+  CRISP_ASSIGN_OR_RETURN(const uint32_t pid, driver->Create(task));
+  CRISP_RETURN_IF_ERROR(pod.facts().Update([&](PodRecord& facts) { facts.set_pause_pid(pid); }));
+  return driver->Start(pod.id());
+}
+
+// The network takes the longest, and most of that is waiting for plugins: the
+// rest of the preparation runs beside it.
+absl::Status Prepare(const PodContext& context, Pod& pod) {
+  CRISP_RETURN_IF_ERROR(Annotate(MakeDirectory(context, pod), "make the pod's directory"));
+  absl::StatusOr<netns::PodNetworkResult> network = absl::UnknownError("not attempted");
+  std::thread attach([&] { network = AttachNetwork(context, pod); });
+  const absl::Status filesystem = PrepareFilesystem(context, pod);
+  attach.join();
+  CRISP_RETURN_IF_ERROR(Annotate(filesystem, "prepare the pod's files and volumes"));
+  CRISP_RETURN_IF_ERROR(Annotate(network.status(), "set up the pod's network"));
+  CRISP_RETURN_IF_ERROR(Annotate(RecordNetwork(context, pod, *network), "record the network"));
+  CRISP_RETURN_IF_ERROR(Annotate(StartPause(context, pod), "start the pause process"));
+  return pod.facts().Update([](PodRecord& facts) { facts.set_started(true); });
+}
+
+// Takes a half-made pod apart. What cannot be undone now stays listed, NOTREADY.
+void Undo(const PodContext& context, Pod& pod) {
+  absl::Status undone = StopPod(context, pod);
+  if (undone.ok()) undone = RemovePod(context, pod);
+  if (undone.ok()) return;
+  LogError("a failed pod sandbox could not be undone; it stays, not ready",
+           {{"sandbox", pod.id()}, {"error", undone}});
+  pod.facts().UpdateMemoryOnly([&](PodRecord& facts) {
+    facts.set_started(true);
+    if (facts.exited_at() == 0) facts.set_exited_at(context.clock->NowNs());
+  });
+}
+
+}  // namespace
+
+volumes::PodIdentity PodIdentityOf(const PodContext& context, const Pod& pod) {
+  const runtime::v1::PodSandboxConfig& config = pod.config();
+  volumes::PodIdentity identity;
+  identity.sandbox_id = pod.id();
+  identity.name = config.metadata().name();
+  identity.ns = config.metadata().namespace_();
+  identity.uid = config.metadata().uid();
+  identity.node_name = context.node_name;
+  identity.labels.insert(config.labels().begin(), config.labels().end());
+  identity.annotations.insert(config.annotations().begin(), config.annotations().end());
+  pod.facts().Read([&](const PodRecord& facts) {
+    identity.ips.assign(facts.ips().begin(), facts.ips().end());
+    return 0;
+  });
+  return identity;
+}
+
+absl::StatusOr<std::shared_ptr<Pod>> RunPod(const PodContext& context,
+                                            const runtime::v1::PodSandboxConfig& config,
+                                            const std::string& runtime_handler) {
+  CRISP_RETURN_IF_ERROR(ValidatePodSandboxConfig(config));
+  CRISP_RETURN_IF_ERROR(context.handlers->Find(runtime_handler).status());
+  CRISP_ASSIGN_OR_RETURN(std::shared_ptr<Pod> pod, Reserve(context, config, runtime_handler));
+  auto undo = absl::MakeCleanup([&] { Undo(context, *pod); });
+  CRISP_RETURN_IF_ERROR(
+      Annotate(Prepare(context, *pod), "run pod ", PodDisplayName(config.metadata())));
+  std::move(undo).Cancel();
+  return pod;
+}
+
+}  // namespace crisp::cri

@@ -1,0 +1,56 @@
+#include "cri/pods/stop_pod.h"
+
+#include <signal.h>
+
+#include "base/log.h"
+#include "base/status_macros.h"
+#include "cri/pods/pod_files.h"
+#include "cri/pods/pod_network_attachment.h"
+#include "netns/net_ns.h"
+
+namespace crisp::cri {
+namespace {
+
+using state::v1::PodRecord;
+
+absl::Status EndPause(const PodContext& context, Pod& pod, const PodRecord& facts) {
+  if (!facts.task_attempted()) return absl::OkStatus();
+  CRISP_ASSIGN_OR_RETURN(TaskDriver * driver, context.handlers->Find(pod.runtime_handler()));
+  CRISP_RETURN_IF_ERROR(driver->Kill(pod.id(), SIGKILL, /*all=*/true));
+  CRISP_RETURN_IF_ERROR(driver->Delete(pod.id()));
+  RecordPodExit(context, pod);
+  return absl::OkStatus();
+}
+
+// DEL runs whenever ADD may have run, whatever else went wrong with the pod.
+absl::Status ReleaseNetwork(const PodContext& context, Pod& pod, const PodRecord& facts) {
+  if (facts.network_attempted() && !facts.network_released()) {
+    CRISP_RETURN_IF_ERROR(context.network->Release(AttachmentOf(pod, facts.netns_path())));
+    CRISP_RETURN_IF_ERROR(pod.facts().Update([](PodRecord& f) { f.set_network_released(true); }));
+  }
+  if (facts.netns_path().empty()) return absl::OkStatus();
+  return netns::NetNs::Remove(facts.netns_path());
+}
+
+}  // namespace
+
+void RecordPodExit(const PodContext& context, Pod& pod) {
+  const int64_t now = context.clock->NowNs();
+  const auto change = [now](PodRecord& facts) {
+    if (facts.exited_at() == 0) facts.set_exited_at(now);
+  };
+  if (const absl::Status written = pod.facts().Update(change); !written.ok()) {
+    LogError("cannot record the end of a pod; it is kept in memory",
+             {{"sandbox", pod.id()}, {"error", written}});
+    pod.facts().UpdateMemoryOnly(change);
+  }
+}
+
+absl::Status StopPod(const PodContext& context, Pod& pod) {
+  const PodRecord facts = pod.facts().Get();
+  CRISP_RETURN_IF_ERROR(Annotate(EndPause(context, pod, facts), "end the pause process"));
+  CRISP_RETURN_IF_ERROR(Annotate(ReleaseNetwork(context, pod, facts), "release the pod's network"));
+  return Annotate(UnmountShm(pod.directory()), "unmount the pod's /dev/shm");
+}
+
+}  // namespace crisp::cri

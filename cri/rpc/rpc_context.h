@@ -1,0 +1,50 @@
+// What the RPCs work with, made once by main.
+//
+// Ownership: borrows the parts; owns the tables of calls under way.
+// Threads:   safe.
+#ifndef CRISP_CRI_RPC_RPC_CONTEXT_H_
+#define CRISP_CRI_RPC_RPC_CONTEXT_H_
+
+#include <functional>
+#include <string>
+
+#include "absl/time/time.h"
+#include "base/joined_calls.h"
+#include "cri/config/config.h"
+#include "cri/containerd/containerd.h"
+#include "cri/containers/container_context.h"
+#include "cri/pods/pod_context.h"
+
+namespace crisp::cri {
+
+// One call as its RPC sees it.
+struct Call {
+  std::function<bool()> abandoned;  // The caller has gone away or its time is over.
+};
+
+struct RpcContext {
+  RpcContext(const Config& config_in, const PodContext& node_in,
+             const ContainerContext& containers_in, Containerd* containerd_in)
+      : config(config_in),
+        node(node_in),
+        containers(containers_in),
+        containerd(containerd_in),
+        run_calls(node_in.clock),
+        create_calls(node_in.clock),
+        stop_calls(node_in.clock),
+        remove_calls(node_in.clock) {}
+
+  const Config& config;
+  const PodContext& node;
+  const ContainerContext& containers;
+  Containerd* const containerd;
+
+  JoinedCalls<std::string> run_calls;     // By PodNameKey; the result is the sandbox id.
+  JoinedCalls<std::string> create_calls;  // By ContainerNameKey; the result is the container id.
+  JoinedCalls<bool> stop_calls;           // By sandbox id.
+  JoinedCalls<bool> remove_calls;         // By sandbox id.
+};
+
+}  // namespace crisp::cri
+
+#endif  // CRISP_CRI_RPC_RPC_CONTEXT_H_

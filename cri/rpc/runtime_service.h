@@ -1,0 +1,49 @@
+// runtime.v1.RuntimeService: where gRPC ends and crisp begins. Every call passes
+// through one place that times it, logs its failure, and turns whatever comes out
+// into a gRPC status.
+//
+// Ownership: borrows the context.
+// Threads:   gRPC's; safe.
+#ifndef CRISP_CRI_RPC_RUNTIME_SERVICE_H_
+#define CRISP_CRI_RPC_RUNTIME_SERVICE_H_
+
+#include "api/cri/v1/api.grpc.pb.h"
+#include "cri/rpc/rpc_context.h"
+
+namespace crisp::cri {
+
+class RuntimeServiceImpl final : public runtime::v1::RuntimeService::Service {
+ public:
+  explicit RuntimeServiceImpl(RpcContext* context) : context_(*context) {}
+
+#define CRISP_RPC(name)                                                                   \
+  grpc::Status name(grpc::ServerContext* call, const runtime::v1::name##Request* request, \
+                    runtime::v1::name##Response* response) override;
+  CRISP_RPC(Version)
+  CRISP_RPC(Status)
+  CRISP_RPC(RuntimeConfig)
+  CRISP_RPC(UpdateRuntimeConfig)
+  CRISP_RPC(RunPodSandbox)
+  CRISP_RPC(StopPodSandbox)
+  CRISP_RPC(RemovePodSandbox)
+  CRISP_RPC(PodSandboxStatus)
+  CRISP_RPC(ListPodSandbox)
+  CRISP_RPC(CreateContainer)
+  CRISP_RPC(StartContainer)
+  CRISP_RPC(StopContainer)
+  CRISP_RPC(RemoveContainer)
+  CRISP_RPC(ListContainers)
+  CRISP_RPC(ContainerStatus)
+  CRISP_RPC(UpdateContainerResources)
+  CRISP_RPC(ReopenContainerLog)
+  CRISP_RPC(ExecSync)
+#undef CRISP_RPC
+  // The rest of the service answers UNIMPLEMENTED, gRPC's own default.
+
+ private:
+  RpcContext& context_;
+};
+
+}  // namespace crisp::cri
+
+#endif  // CRISP_CRI_RPC_RUNTIME_SERVICE_H_

@@ -1,0 +1,82 @@
+#include <nlohmann/json.hpp>
+
+#include "base/version.h"
+#include "cri/rpc/rpcs.h"
+
+namespace crisp::cri::rpc {
+namespace {
+
+// kubelet asks every five seconds and gives up after its own time-out: a dead
+// containerd must be reported, not waited for.
+constexpr absl::Duration kProbeTimeout = absl::Seconds(2);
+
+void AddCondition(const char* type, const absl::Status& health, const char* reason,
+                  runtime::v1::RuntimeStatus* status) {
+  runtime::v1::RuntimeCondition* condition = status->add_conditions();
+  condition->set_type(type);
+  condition->set_status(health.ok());
+  if (health.ok()) return;
+  condition->set_reason(reason);
+  condition->set_message(std::string(health.message()));
+}
+
+std::string CgroupModeName(CgroupMode mode) {
+  switch (mode) {
+    case CgroupMode::kV1:
+      return "v1";
+    case CgroupMode::kHybrid:
+      return "hybrid";
+    case CgroupMode::kV2:
+      return "v2";
+  }
+  return "unknown";
+}
+
+std::string Describe(const RpcContext& context, const std::string& containerd_version) {
+  const HostFacts& host = context.node.host;
+  nlohmann::ordered_json info;
+  info["version"] = kCrispVersion;
+  // critest and kubelet's tools look for these two names.
+  info["stateDir"] = context.config.state;
+  info["rootDir"] = context.config.root;
+  info["containerd"] = {{"address", context.containerd->socket()},
+                        {"namespace", context.containerd->ns()},
+                        {"version", containerd_version},
+                        {"snapshotter", context.containerd->snapshotter()},
+                        {"managed", context.config.containerd.address.empty()}};
+  info["runtimeHandlers"] = context.node.handlers->Names();
+  info["host"] = {{"kernel", host.kernel_release},
+                  {"cgroup", CgroupModeName(host.cgroup_mode)},
+                  {"seccomp", host.seccomp},
+                  {"apparmor", host.apparmor},
+                  {"selinux", host.selinux},
+                  {"canRaiseLimits", host.can_raise_limits}};
+  return info.dump(2);
+}
+
+}  // namespace
+
+absl::Status Status(RpcContext& context, const Call& call,
+                    const runtime::v1::StatusRequest& request,
+                    runtime::v1::StatusResponse* response) {
+  const absl::StatusOr<std::string> version = context.containerd->Version(kProbeTimeout);
+  AddCondition("RuntimeReady", version.status(), "ContainerdUnavailable",
+               response->mutable_status());
+  AddCondition("NetworkReady", context.node.network->Ready(), "NetworkNotReady",
+               response->mutable_status());
+  const bool recursive_read_only = context.node.host.kernel_at_least(5, 12);
+  for (const std::string& name : context.node.handlers->Names()) {
+    runtime::v1::RuntimeHandler* handler = response->add_runtime_handlers();
+    handler->set_name(name);
+    handler->mutable_features()->set_recursive_read_only_mounts(recursive_read_only);
+  }
+  response->mutable_features()->set_supplemental_groups_policy(true);
+  if (request.verbose()) {
+    auto& info = *response->mutable_info();
+    info["config"] = Describe(context, version.ok() ? *version : "");
+    info["network"] = context.node.network->Describe();
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace crisp::cri::rpc
