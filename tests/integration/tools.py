@@ -1,0 +1,87 @@
+"""Where the programs under test and the programs they are tested with are.
+
+tools/test sets CRISP_BIN and CRICTL; by hand they are found in the build's output.
+"""
+
+import os
+import shutil
+import subprocess
+import unittest
+
+REPO = os.path.realpath(os.path.join(os.path.dirname(__file__), "..", ".."))
+EXAMPLES = os.path.join(REPO, "examples")
+
+
+def _bin_dir():
+    for candidate in (os.environ.get("CRISP_BIN"), os.path.join(REPO, ".crisp/test-bin")):
+        if candidate and os.path.isdir(candidate):
+            return candidate
+    return os.path.join(REPO, ".crisp/bin")
+
+
+def ours(name):
+    """A program of this repository; its absence is a failure, not a reason to skip."""
+    path = os.path.join(_bin_dir(), name)
+    if not os.access(path, os.X_OK):
+        raise RuntimeError(f"{path} is not built: tools/test builds it")
+    return path
+
+
+def theirs(name, *places):
+    """A program of Debian's, or a skip that says what is missing."""
+    search = os.pathsep.join([os.environ.get("PATH", ""), "/usr/local/sbin", "/usr/sbin", "/sbin"])
+    path = shutil.which(name, path=search)
+    for place in places:
+        if not path and os.access(os.path.join(place, name), os.X_OK):
+            path = os.path.join(place, name)
+    if not path:
+        raise unittest.SkipTest(f"{name} is not installed")
+    return path
+
+
+def crictl():
+    path = os.environ.get("CRICTL") or os.path.join(_bin_dir(), "crictl")
+    if not os.access(path, os.X_OK):
+        raise unittest.SkipTest(
+            "no crictl: " + os.environ.get("CRICTL_MISSING", "tools/test builds it where the Go module proxy is reachable")
+        )
+    return path
+
+
+def need_root():
+    if os.geteuid() != 0:
+        raise unittest.SkipTest("needs root: it runs containers")
+
+
+class Failed(AssertionError):
+    """A command that should have worked did not; the message holds what it said."""
+
+    def __init__(self, argv, result):
+        self.code, self.out, self.err = result.returncode, result.stdout, result.stderr
+        super().__init__(
+            f"{' '.join(argv)} exited with {result.returncode}\n{result.stdout}{result.stderr}"
+        )
+
+
+def run(*argv, check=True, timeout=120, **kwargs):
+    """Runs a command and returns its CompletedProcess (text)."""
+    argv = [str(a) for a in argv]
+    kwargs.setdefault("stdin", subprocess.DEVNULL if "input" not in kwargs else None)
+    if "input" in kwargs:
+        kwargs.pop("stdin")
+    result = subprocess.run(argv, capture_output=True, text=True, timeout=timeout, **kwargs)
+    if check and result.returncode != 0:
+        raise Failed(argv, result)
+    return result
+
+
+def proc_cmdline(pid):
+    try:
+        with open(f"/proc/{pid}/cmdline", "rb") as f:
+            return f.read().replace(b"\0", b" ").decode(errors="replace").strip()
+    except OSError:
+        return ""
+
+
+def pids():
+    return [int(d) for d in os.listdir("/proc") if d.isdigit()]
