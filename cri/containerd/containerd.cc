@@ -1,1 +1,187 @@
 #include "cri/containerd/containerd.h"
+
+#include <google/protobuf/empty.pb.h>
+#include <sys/un.h>
+
+#include <algorithm>
+#include <chrono>
+#include <utility>
+
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/strip.h"
+#include "absl/time/clock.h"
+#include "base/ids.h"
+#include "base/status_macros.h"
+#include "cri/containerd/containerd_version.h"
+
+namespace crisp::cri {
+namespace {
+
+constexpr char kSnapshotterType[] = "io.containerd.snapshotter.v1";
+
+std::shared_ptr<grpc::Channel> MakeChannel(const std::string& socket) {
+  grpc::ChannelArguments arguments;
+  arguments.SetMaxReceiveMessageSize(Containerd::kMaxMessageBytes);
+  arguments.SetMaxSendMessageSize(Containerd::kMaxMessageBytes);
+  // A daemon that dies closes the socket, so pings only find one that hangs.
+  // containerd ends connections that are pinged more often than every 5 minutes.
+  arguments.SetInt(GRPC_ARG_KEEPALIVE_TIME_MS, 6 * 60 * 1000);
+  arguments.SetInt(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, 60 * 1000);
+  arguments.SetInt(GRPC_ARG_INITIAL_RECONNECT_BACKOFF_MS, 100);
+  arguments.SetInt(GRPC_ARG_MIN_RECONNECT_BACKOFF_MS, 1000);
+  arguments.SetInt(GRPC_ARG_MAX_RECONNECT_BACKOFF_MS, 1000);
+  arguments.SetInt(GRPC_ARG_ENABLE_HTTP_PROXY, 0);
+  // Each Containerd is a connection of its own, as its users expect.
+  arguments.SetInt(GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL, 1);
+  return grpc::CreateCustomChannel(absl::StrCat("unix://", socket),
+                                   grpc::InsecureChannelCredentials(), arguments);
+}
+
+absl::StatusOr<std::string> VersionWithin(Containerd::VersionService::Stub& stub,
+                                          std::unique_ptr<grpc::ClientContext> context) {
+  containerd::services::version::v1::VersionResponse response;
+  CRISP_RETURN_IF_ERROR(
+      FromGrpc(stub.Version(context.get(), google::protobuf::Empty(), &response)));
+  return response.version();
+}
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<Containerd>> Containerd::Connect(const std::string& socket,
+                                                                const std::string& ns) {
+  const std::string path(absl::StripPrefix(socket, "unix://"));
+  if (!absl::StartsWith(path, "/") || path.size() >= sizeof(sockaddr_un::sun_path)) {
+    return absl::InvalidArgumentError(absl::StrCat("containerd address \"", socket,
+                                                   "\" is not an absolute path of at most ",
+                                                   sizeof(sockaddr_un::sun_path) - 1, " bytes"));
+  }
+  CRISP_RETURN_IF_ERROR(ValidateIdentifier("containerd namespace", ns));
+  return std::unique_ptr<Containerd>(new Containerd(path, ns, MakeChannel(path)));
+}
+
+Containerd::Containerd(std::string socket, std::string ns, std::shared_ptr<grpc::Channel> channel)
+    : socket_(std::move(socket)),
+      ns_(std::move(ns)),
+      channel_(std::move(channel)),
+      content_(Content::NewStub(channel_)),
+      images_(Images::NewStub(channel_)),
+      snapshots_(Snapshots::NewStub(channel_)),
+      diff_(Diff::NewStub(channel_)),
+      leases_(Leases::NewStub(channel_)),
+      containers_(Containers::NewStub(channel_)),
+      tasks_(Tasks::NewStub(channel_)),
+      events_(Events::NewStub(channel_)),
+      introspection_(Introspection::NewStub(channel_)),
+      version_(VersionService::NewStub(channel_)) {}
+
+std::unique_ptr<grpc::ClientContext> Containerd::Context(absl::Duration timeout,
+                                                         const std::string& lease) const {
+  auto context = std::make_unique<grpc::ClientContext>();
+  context->AddMetadata("containerd-namespace", ns_);
+  if (!lease.empty()) context->AddMetadata("containerd-lease", lease);
+  if (timeout < absl::InfiniteDuration()) {
+    context->set_deadline(std::chrono::system_clock::now() + absl::ToChronoMicroseconds(timeout));
+  }
+  return context;
+}
+
+absl::Status Containerd::WaitReady(absl::Duration timeout) {
+  const absl::Time deadline = absl::Now() + timeout;
+  absl::Status last;
+  while (true) {
+    const absl::Duration left = deadline - absl::Now();
+    if (left <= absl::ZeroDuration()) {
+      return absl::DeadlineExceededError(
+          absl::StrCat("containerd at ", socket_, " did not answer within ",
+                       absl::FormatDuration(timeout), ": ", last.message()));
+    }
+    std::unique_ptr<grpc::ClientContext> context = Context(std::min(left, absl::Seconds(2)));
+    context->set_wait_for_ready(true);
+    last = VersionWithin(*version_, std::move(context)).status();
+    if (last.ok()) return last;
+    absl::SleepFor(std::min(left, absl::Milliseconds(20)));
+  }
+}
+
+absl::StatusOr<std::string> Containerd::Version(absl::Duration timeout) {
+  return Annotate(VersionWithin(*version_, Context(timeout)), "containerd at ", socket_);
+}
+
+absl::Status Containerd::CheckUsable() {
+  CRISP_ASSIGN_OR_RETURN(const std::string version, Version());
+  return CheckContainerdVersion(version);
+}
+
+absl::StatusOr<std::vector<Containerd::Plugin>> Containerd::Plugins(
+    const std::vector<std::string>& filters) {
+  containerd::services::introspection::v1::PluginsRequest request;
+  for (const std::string& filter : filters) request.add_filters(filter);
+  containerd::services::introspection::v1::PluginsResponse response;
+  const std::unique_ptr<grpc::ClientContext> context = Context();
+  CRISP_RETURN_IF_ERROR(
+      Annotate(FromGrpc(introspection_->Plugins(context.get(), request, &response)),
+               "list containerd's plugins"));
+  return std::vector<Plugin>(response.plugins().begin(), response.plugins().end());
+}
+
+absl::Status Containerd::UseSnapshotter(const std::string& name) {
+  CRISP_ASSIGN_OR_RETURN(const std::vector<Plugin> plugins,
+                         Plugins({absl::StrCat("type==", kSnapshotterType)}));
+  const std::vector<std::string> candidates = name.empty()
+                                                  ? std::vector<std::string>{"overlayfs", "native"}
+                                                  : std::vector<std::string>{name};
+  std::string reason;
+  for (const std::string& candidate : candidates) {
+    std::string why = "containerd has no such plugin";
+    for (const Plugin& plugin : plugins) {
+      if (plugin.id() != candidate) continue;
+      if (!plugin.has_init_err()) {
+        const auto root = plugin.exports().find("root");
+        absl::MutexLock lock(&mu_);
+        snapshotter_ = candidate;
+        snapshotter_root_ = root == plugin.exports().end() ? "" : root->second;
+        return absl::OkStatus();
+      }
+      why = plugin.init_err().message();
+    }
+    absl::StrAppend(&reason, reason.empty() ? "" : "; ", "snapshotter \"", candidate, "\": ", why);
+  }
+  return absl::FailedPreconditionError(reason);
+}
+
+std::string Containerd::snapshotter() const {
+  absl::MutexLock lock(&mu_);
+  return snapshotter_;
+}
+
+absl::StatusOr<std::string> Containerd::SnapshotterRoot() {
+  std::string name;
+  {
+    absl::MutexLock lock(&mu_);
+    if (!snapshotter_root_.empty()) return snapshotter_root_;
+    name = snapshotter_;
+  }
+  CRISP_RETURN_IF_ERROR(UseSnapshotter(name));
+  absl::MutexLock lock(&mu_);
+  if (!snapshotter_root_.empty()) return snapshotter_root_;
+  return absl::NotFoundError(
+      absl::StrCat("snapshotter \"", name, "\" does not say where it keeps its data"));
+}
+
+absl::StatusOr<bool> Containerd::CriPluginEnabled() {
+  CRISP_ASSIGN_OR_RETURN(
+      const std::vector<Plugin> plugins,
+      Plugins({"type==io.containerd.grpc.v1,id==cri", "type==io.containerd.cri.v1"}));
+  for (const Plugin& plugin : plugins) {
+    if (!plugin.has_init_err()) return true;
+  }
+  return false;
+}
+
+absl::StatusOr<std::string> Containerd::ChooseNamespace() {
+  CRISP_ASSIGN_OR_RETURN(const bool claimed, CriPluginEnabled());
+  return std::string(claimed ? "crisp" : "k8s.io");
+}
+
+}  // namespace crisp::cri
