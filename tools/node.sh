@@ -24,9 +24,15 @@ find_node() {
 
 write_node_config() {
   cat >"$node_state/config.toml" <<EOF
+cgroup_parent = "/crisp-run"
+
+[containerd]
+stop_on_exit = true
+
 [network]
 bridge = "$node_bridge"
 subnet = "10.86.0.0/16"
+remove_on_exit = true
 EOF
 }
 
@@ -108,7 +114,8 @@ stop_node() {
     umount --lazy "$mount" || true
   done < <(awk -v a="$node_state/" -v b="$node_root/" \
     'index($5, a) == 1 || index($5, b) == 1 { print $5 }' /proc/self/mountinfo | sort -r)
+  # Only a crispd that could not end by itself leaves its bridge and cgroups.
   ip link delete "$node_bridge" 2>/dev/null || true
-  nft delete table inet crisp-run 2>/dev/null || true
+  find /sys/fs/cgroup -depth -type d -path '*/crisp-run*' -exec rmdir {} + 2>/dev/null || true
   rm -rf --one-file-system "$node_root" "$node_state"
 }

@@ -62,6 +62,7 @@ class Node:
     def __init__(self, cni=None, config="", images=True):
         tools.need_root()
         self.base = tempfile.mkdtemp(prefix="crisp-", dir="/tmp")
+        self.name = os.path.basename(self.base)
         self.root, self.state = f"{self.base}/root", f"{self.base}/state"
         self.cni_conf, self.cni_data = f"{self.base}/cni/net.d", f"{self.base}/cni/data"
         self.logs, self.certs = f"{self.base}/logs", f"{self.base}/certs.d"
@@ -99,12 +100,14 @@ class Node:
         self.config_path = f"{self.base}/config.toml"
         with open(self.config_path, "w", encoding="utf-8") as f:
             f.write(
-                f"""[network]
-cni_conf_dir = "{self.cni_conf}"
-cni_bin_dirs = ["/opt/cni/bin", "/usr/lib/cni"]
+                f"""cgroup_parent = "/{self.name}"
+
+[network]
+conf_dir = "{self.cni_conf}"
+plugin_timeout = "20s"
 
 [registry]
-config_path = "{self.certs}"
+config_dirs = ["{self.certs}"]
 
 {self._extra_config}
 """
@@ -224,7 +227,7 @@ config_path = "{self.certs}"
             self.daemon = None
         for point in sorted(leaks.mounts(self.base), reverse=True):
             run("umount", "--lazy", point, check=False)
-        for path in sorted(leaks.cgroups(self.ids), key=len, reverse=True):
+        for path in sorted(leaks.cgroups({self.name} | self.ids), key=len, reverse=True):
             try:
                 os.rmdir(path)
             except OSError:
@@ -234,10 +237,9 @@ config_path = "{self.certs}"
         keep = os.environ.get("CRISP_KEEP_LOGS")
         if keep:
             os.makedirs(keep, exist_ok=True)
-            name = os.path.join(keep, os.path.basename(self.base) + ".log")
-            shutil.copy(f"{self.base}/crispd.log", name) if os.path.exists(
-                f"{self.base}/crispd.log"
-            ) else None
+            name = os.path.join(keep, self.name + ".log")
+            if os.path.exists(f"{self.base}/crispd.log"):
+                shutil.copy(f"{self.base}/crispd.log", name)
         shutil.rmtree(self.base, ignore_errors=True)
 
     # --- clients
@@ -419,9 +421,7 @@ class NodeTest(unittest.TestCase):
         self.assertEqual(self.node.pod_ids(), [], "the test before this one left pods")
 
     def tearDown(self):
-        failed = any(error for _, error in self._outcome.errors) if hasattr(
-            self._outcome, "errors"
-        ) else False
+        failed = not self._outcome.success
         if self.node.daemon is None:
             self.node.start()
         for path in os.listdir(self.node.base):

@@ -39,13 +39,12 @@ def mounts(base):
 
 def cgroups(ids):
     """Cgroup directories whose path names one of `ids`."""
-    if not ids:
-        return set()
     found = set()
     for top, dirs, _ in os.walk("/sys/fs/cgroup", followlinks=False):
         for name in dirs:
-            if any(i in name for i in ids):
-                found.add(os.path.join(top, name))
+            path = os.path.join(top, name)
+            if any(i in path + "/" for i in ids):
+                found.add(path)
     return found
 
 
@@ -132,7 +131,7 @@ def snapshot(node):
     ids = set(node.ids)
     return {
         "mounts": mounts(node.base),
-        "cgroups": cgroups(ids),
+        "cgroups": cgroups(ids | {node.name + "/"}),
         "processes": processes(node.base, ids),
         "links": links(node),
         "firewall": firewall(node),
