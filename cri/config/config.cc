@@ -144,7 +144,7 @@ class TableReader {
 absl::Status ReadRuntimes(TableReader& table, Config* config) {
   config->runtimes.clear();
   table.Tables([config](const std::string& name, TableReader& runtime) {
-    RuntimeConfig entry;
+    RuntimeHandlerConfig entry;
     runtime.String("driver", &entry.driver);
     runtime.String("type", &entry.type);
     runtime.String("binary", &entry.binary);

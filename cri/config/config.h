@@ -42,7 +42,7 @@ struct RegistryConfig {
 };
 
 // One entry of [runtimes]: a runtime handler and the driver behind it.
-struct RuntimeConfig {
+struct RuntimeHandlerConfig {
   std::string driver = "containerd";  // The only one in this version.
   std::string type = "io.containerd.runc.v2";
   std::string binary;  // BinaryName for the runc shim: "", "runc", "crun", a path.
@@ -58,7 +58,7 @@ struct Config {
   std::string cgroup_parent = "/crisp";
   std::string pause_binary;  // Empty: crisp-pause beside crispd, or in libexec.
   std::string default_runtime = "runc";
-  std::map<std::string, RuntimeConfig> runtimes = {{"runc", RuntimeConfig()}};
+  std::map<std::string, RuntimeHandlerConfig> runtimes = {{"runc", RuntimeHandlerConfig()}};
   ContainerdConfig containerd;
   NetworkConfig network;
   RegistryConfig registry;

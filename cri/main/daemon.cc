@@ -1,0 +1,257 @@
+#include "cri/main/daemon.h"
+
+#include <unistd.h>
+
+#include <climits>
+#include <map>
+#include <string>
+#include <utility>
+
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "base/background.h"
+#include "base/boot_id.h"
+#include "base/log.h"
+#include "base/safe_path.h"
+#include "base/status_macros.h"
+#include "base/version.h"
+#include "cri/containerd/containerd.h"
+#include "cri/containerd/managed_containerd.h"
+#include "cri/containers/exit_monitor.h"
+#include "cri/images/image_store.h"
+#include "cri/images/rpc/image_service.h"
+#include "cri/images/rpc/import_service.h"
+#include "cri/main/pause_rootfs.h"
+#include "cri/main/server.h"
+#include "cri/main/state_lock.h"
+#include "cri/pods/pod_cgroup.h"
+#include "cri/recovery/recover.h"
+#include "cri/rpc/runtime_service.h"
+#include "cri/task/containerd_driver.h"
+#include "cri/volumes_rpc/volumes_service.h"
+#include "netns/pod_network.h"
+#include "volumes/object_store.h"
+#include "volumes/pod_volumes.h"
+
+namespace crisp::cri {
+namespace {
+
+constexpr absl::Duration kContainerdTimeout = absl::Seconds(30);
+constexpr absl::Duration kShutdownGrace = absl::Seconds(10);
+constexpr int kTidyThreads = 4;
+// openat2, clone3, close_range, mount_setattr, pidfd and cgroup.kill are all there.
+constexpr int kKernelFloor[] = {5, 14};
+
+std::string HostName() {
+  char name[HOST_NAME_MAX + 1] = {};
+  return ::gethostname(name, sizeof(name) - 1) == 0 ? name : "localhost";
+}
+
+}  // namespace
+
+struct Daemon::Parts {
+  Config config;
+  UniqueFd lock;
+  std::unique_ptr<ManagedContainerd> managed;
+  std::unique_ptr<Containerd> containerd;
+  std::unique_ptr<volumes::ObjectStore> objects;
+  std::unique_ptr<volumes::PodVolumes> volumes;
+  std::unique_ptr<netns::PodNetwork> network;
+  std::unique_ptr<SeccompProfiles> seccomp;
+  std::unique_ptr<ImageStore> images;
+  PodStore pods;
+  ContainerStore containers;
+  RuntimeHandlers handlers;
+  PodContext node;
+  ContainerContext context;
+  std::unique_ptr<ExitMonitor> exits;
+  std::unique_ptr<Background> tidy;
+  std::unique_ptr<RpcContext> rpc;
+  std::unique_ptr<RuntimeServiceImpl> runtime_service;
+  std::unique_ptr<ImageServiceImpl> image_service;
+  std::unique_ptr<ImportService> import_service;
+  std::unique_ptr<VolumesService> volumes_service;
+  std::unique_ptr<Server> server;
+
+  absl::Status ProbeHost();
+  absl::Status ConnectContainerd();
+  absl::Status OpenVolumesAndNetwork();
+  absl::Status MakeDrivers();
+  void Wire();
+  absl::Status Serve();
+};
+
+absl::Status Daemon::Parts::ProbeHost() {
+  CRISP_ASSIGN_OR_RETURN(node.host, ProbeHostFacts());
+  if (!node.host.kernel_at_least(kKernelFloor[0], kKernelFloor[1])) {
+    return absl::FailedPreconditionError(absl::StrCat("kernel ", node.host.kernel_release,
+                                                      " is too old: crisp needs ", kKernelFloor[0],
+                                                      ".", kKernelFloor[1], " or later"));
+  }
+  CRISP_ASSIGN_OR_RETURN(node.boot_id, BootId());
+  if (!node.host.can_raise_limits) {
+    LogWarn("without CAP_SYS_RESOURCE, OOM scores and resource limits are clamped to ours");
+  }
+  return absl::OkStatus();
+}
+
+absl::Status Daemon::Parts::ConnectContainerd() {
+  std::string socket = config.containerd.address;
+  if (absl::StartsWith(socket, "unix://")) socket.erase(0, 7);
+  if (socket.empty()) {
+    ManagedContainerd::Options options;
+    options.root_dir = JoinPath(config.root, "containerd");
+    options.state_dir = JoinPath(config.state, "containerd");
+    if (absl::StrContains(config.containerd.binary, '/')) {
+      options.binary = config.containerd.binary;
+    } else {
+      options.binary = JoinPath("/usr/bin", config.containerd.binary);
+    }
+    CRISP_ASSIGN_OR_RETURN(managed, ManagedContainerd::Start(std::move(options)));
+    socket = managed->socket();
+  }
+  CRISP_ASSIGN_OR_RETURN(containerd, Containerd::Connect(socket, "k8s.io"));
+  CRISP_RETURN_IF_ERROR(containerd->WaitReady(kContainerdTimeout));
+  CRISP_RETURN_IF_ERROR(containerd->CheckUsable());
+  std::string chosen = config.containerd.containerd_namespace;
+  if (chosen.empty()) {
+    CRISP_ASSIGN_OR_RETURN(chosen, containerd->ChooseNamespace());
+  }
+  if (chosen != containerd->ns()) {
+    CRISP_ASSIGN_OR_RETURN(containerd, Containerd::Connect(socket, chosen));
+  }
+  return containerd->UseSnapshotter(config.containerd.snapshotter);
+}
+
+absl::Status Daemon::Parts::OpenVolumesAndNetwork() {
+  CRISP_ASSIGN_OR_RETURN(
+      objects, volumes::ObjectStore::Open(JoinPath(config.root, "objects"), Clock::Real()));
+  for (const std::string& damaged : objects->damaged()) {
+    LogError("an object cannot be read back", {{"what", damaged}});
+  }
+  volumes::PodVolumes::Options volume_options;
+  volume_options.pods_dir = node.pods_dir;
+  volume_options.disk_dir = JoinPath(config.root, "pods");
+  volume_options.objects = objects.get();
+  volume_options.clock = Clock::Real();
+  CRISP_RETURN_IF_ERROR(MakeDirs(volume_options.disk_dir, 0700));
+  volumes = std::make_unique<volumes::PodVolumes>(std::move(volume_options));
+
+  netns::PodNetworkOptions network_options;
+  network_options.conf_dir = config.network.conf_dir;
+  network_options.bin_dirs = config.network.bin_dirs;
+  network_options.cache_dir = JoinPath(config.root, "cni");
+  network_options.plugin_timeout = config.network.plugin_timeout;
+  network_options.builtin_enabled = config.network.builtin;
+  network_options.builtin_state_dir = JoinPath(config.root, "network");
+  network_options.builtin_bridge = config.network.bridge;
+  network_options.builtin_subnet = config.network.subnet;
+  network = netns::MakePodNetwork(std::move(network_options));
+  return absl::OkStatus();
+}
+
+absl::Status Daemon::Parts::MakeDrivers() {
+  exits = std::make_unique<ExitMonitor>(&context);
+  for (const auto& [name, runtime] : config.runtimes) {
+    ContainerdDriver::Options options;
+    options.state_dir = JoinPath(JoinPath(config.state, "tasks"), name);
+    options.runtime_name = runtime.type;
+    options.runtime_binary = runtime.binary;
+    CRISP_ASSIGN_OR_RETURN(std::shared_ptr<TaskDriver> driver,
+                           ContainerdDriver::Open(containerd.get(), std::move(options)));
+    driver->OnExit([monitor = exits.get()](const std::string& id, const TaskExit& exit) {
+      monitor->OnExit(id, exit);
+    });
+    handlers.Add(name, driver);
+    if (name == config.default_runtime) handlers.Add("", driver);
+  }
+  return absl::OkStatus();
+}
+
+void Daemon::Parts::Wire() {
+  node.cgroup_parent = config.cgroup_parent;
+  node.node_name = config.node_name.empty() ? HostName() : config.node_name;
+  node.clock = Clock::Real();
+  node.pods = &pods;
+  node.handlers = &handlers;
+  node.seccomp = seccomp.get();
+  node.network = network.get();
+  node.volumes = volumes.get();
+  context.node = &node;
+  context.containers = &containers;
+  context.images = images.get();
+  context.tidy = tidy.get();
+}
+
+absl::Status Daemon::Parts::Serve() {
+  rpc = std::make_unique<RpcContext>(config, node, context, containerd.get());
+  runtime_service = std::make_unique<RuntimeServiceImpl>(rpc.get());
+  image_service = std::make_unique<ImageServiceImpl>(images.get(), Clock::Real());
+  import_service = std::make_unique<ImportService>(images.get());
+  volumes_service = std::make_unique<VolumesService>(objects.get(), volumes.get());
+  CRISP_ASSIGN_OR_RETURN(
+      server, Server::Start(config.listen, {runtime_service.get(), image_service.get(),
+                                            import_service.get(), volumes_service.get()}));
+  return absl::OkStatus();
+}
+
+absl::StatusOr<std::unique_ptr<Daemon>> Daemon::Start(Config config) {
+  auto parts = std::make_unique<Parts>();
+  parts->config = std::move(config);
+  const Config& c = parts->config;
+  CRISP_RETURN_IF_ERROR(CheckConfig(c));
+  CRISP_RETURN_IF_ERROR(parts->ProbeHost());
+  parts->node.pods_dir = JoinPath(c.state, "pods");
+  parts->node.netns_dir = JoinPath(c.state, "netns");
+  for (const std::string& directory :
+       {c.root, c.state, parts->node.pods_dir, parts->node.netns_dir, JoinPath(c.state, "tasks")}) {
+    CRISP_RETURN_IF_ERROR(MakeDirs(directory, 0700));
+  }
+  CRISP_ASSIGN_OR_RETURN(parts->lock, LockState(c.state));
+  CRISP_ASSIGN_OR_RETURN(parts->node.pause_rootfs, MakePauseRootfs(c.root, c.pause_binary));
+  CRISP_RETURN_IF_ERROR(Annotate(parts->ConnectContainerd(), "containerd"));
+  CRISP_RETURN_IF_ERROR(parts->OpenVolumesAndNetwork());
+  parts->seccomp = std::make_unique<SeccompProfiles>(parts->node.host);
+  ImageStoreOptions image_options;
+  image_options.certs_dirs = c.registry.config_dirs;
+  image_options.parallel_layers = c.registry.parallel_layers;
+  image_options.no_progress_timeout = c.registry.no_progress_timeout;
+  image_options.pinned = c.registry.pinned_images;
+  parts->images =
+      std::make_unique<ImageStore>(parts->containerd.get(), Clock::Real(), image_options);
+  CRISP_RETURN_IF_ERROR(Annotate(parts->images->Load(), "load images"));
+  parts->tidy = std::make_unique<Background>(kTidyThreads);
+  parts->Wire();
+  CRISP_RETURN_IF_ERROR(Annotate(parts->MakeDrivers(), "start the task drivers"));
+  CRISP_RETURN_IF_ERROR(Annotate(Recover(parts->context), "recover"));
+  CRISP_RETURN_IF_ERROR(parts->Serve());
+  LogInfo("crispd serves", {{"version", kCrispVersion},
+                            {"listen", c.listen},
+                            {"containerd", parts->containerd->socket()},
+                            {"namespace", parts->containerd->ns()},
+                            {"snapshotter", parts->containerd->snapshotter()}});
+  return std::unique_ptr<Daemon>(new Daemon(std::move(parts)));
+}
+
+Daemon::Daemon(std::unique_ptr<Parts> parts) : parts_(std::move(parts)) {}
+
+Daemon::~Daemon() = default;
+
+void Daemon::Stop() {
+  Parts& parts = *parts_;
+  parts.server->Stop(kShutdownGrace);
+  if (parts.config.network.remove_on_exit) {
+    if (const absl::Status removed = parts.network->RemoveBuiltin(); !removed.ok()) {
+      LogWarn("the built-in network stays", {{"reason", removed}});
+    }
+  }
+  parts.tidy.reset();  // Runs what was posted.
+  if (parts.pods.All().empty()) RemoveEmptyCgroup(parts.config.cgroup_parent);
+  if (parts.managed != nullptr && parts.config.containerd.stop_on_exit) {
+    if (const absl::Status stopped = parts.managed->Stop(); !stopped.ok()) {
+      LogWarn("containerd did not stop", {{"error", stopped}});
+    }
+  }
+}
+
+}  // namespace crisp::cri
