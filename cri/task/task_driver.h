@@ -87,8 +87,8 @@ class TaskDriver {
   // its output has reached the log (or a short bound has passed). It may come before Start
   // returns, and for a task that never started. It runs on a thread that also
   // carries the output of other containers: it must not block nor call the driver.
-  // A task that is deleted is reported, if at all, before Delete returns or from a
-  // call that is already under way; the id may be unknown to the receiver by then.
+  // The exit of a task that is deleted before it was reported may still come
+  // shortly after Delete has returned, or not at all.
   using ExitCallback = std::function<void(const std::string& id, const TaskExit& exit)>;
 
   virtual ~TaskDriver() = default;

@@ -1,0 +1,17 @@
+#include "cri/task/runtime_status.h"
+
+#include "absl/strings/string_view.h"
+#include "absl/strings/strip.h"
+#include "cri/containerd/grpc_status.h"
+
+namespace crisp::cri {
+
+absl::Status FromRuntime(const grpc::Status& status) {
+  if (status.error_code() != grpc::StatusCode::UNKNOWN) return FromGrpc(status);
+  absl::string_view text = status.error_message();
+  while (absl::ConsumeSuffix(&text, ": unknown")) {
+  }
+  return absl::InternalError(text);
+}
+
+}  // namespace crisp::cri
