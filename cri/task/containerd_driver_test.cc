@@ -1,0 +1,418 @@
+// The contract of TaskDriver, shown on containerd and runc as they are installed.
+#include "cri/task/containerd_driver.h"
+
+#include <signal.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <cstdio>
+#include <filesystem>
+#include <nlohmann/json.hpp>
+#include <thread>
+
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_split.h"
+#include "absl/time/clock.h"
+#include "base/clock.h"
+#include "base/file.h"
+#include "base/ids.h"
+#include "base/status_matchers.h"
+#include "cri/task/driver_test_env.h"
+
+namespace crisp::cri {
+namespace {
+
+using ::testing::AnyOf;
+using ::testing::Contains;
+using ::testing::Eq;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+using ::testing::Not;
+using ::testing::SizeIs;
+
+constexpr absl::Duration kNone = absl::ZeroDuration();
+
+std::vector<std::string> Sh(const std::string& script) { return {"sh", "-c", script}; }
+
+bool Eventually(const std::function<bool()>& condition,
+                absl::Duration timeout = absl::Seconds(20)) {
+  const absl::Duration deadline = Clock::Real()->Steady() + timeout;
+  while (!condition()) {
+    if (Clock::Real()->Steady() > deadline) return false;
+    absl::SleepFor(absl::Milliseconds(5));
+  }
+  return true;
+}
+
+class ContainerdDriverTest : public ::testing::Test {
+ protected:
+  static void SetUpTestSuite() {
+    env_ = new DriverTestEnv;
+    skip_ = new std::string;
+    if (absl::Status up = env_->SetUp(); !up.ok()) *skip_ = up.ToString();
+  }
+  static void TearDownTestSuite() {
+    EXPECT_THAT(env_->TearDown(), IsEmpty());
+    delete env_;
+    delete skip_;
+  }
+
+  void SetUp() override {
+    if (!skip_->empty()) GTEST_SKIP() << *skip_;
+    ASSERT_OK_AND_ASSIGN(containerd_, Containerd::Connect(env_->socket(), "crisp-test"));
+    OpenDriver();
+    id_ = "t" + RandomHex(10);
+  }
+  void TearDown() override {
+    if (driver_ == nullptr) return;
+    ASSERT_OK_AND_ASSIGN(const std::vector<std::string> ids, driver_->List());
+    for (const std::string& id : ids) EXPECT_OK(driver_->Delete(id));
+    EXPECT_THAT(driver_->List(), IsOkAndHolds(IsEmpty()));
+  }
+
+  void OpenDriver() {
+    ContainerdDriver::Options options;
+    options.state_dir = env_->dir() + "/streams";
+    ASSERT_OK_AND_ASSIGN(driver_, ContainerdDriver::Open(containerd_.get(), options));
+    driver_->OnExit(exits_.Callback());
+  }
+  void Run(const TaskSpec& spec) {
+    ASSERT_OK(driver_->Create(spec));
+    ASSERT_OK(driver_->Start(spec.id));
+  }
+  void RunSleeper() { Run(env_->Spec(id_, {"sleep", "1000"})); }
+  absl::StatusOr<ExecResult> Exec(const std::vector<std::string>& args,
+                                  absl::Duration timeout = kNone) {
+    return driver_->ExecSync(id_, DriverTestEnv::ProcessJson(args), timeout);
+  }
+
+  static DriverTestEnv* env_;
+  static std::string* skip_;
+  ExitRecord exits_;
+  std::unique_ptr<Containerd> containerd_;
+  std::unique_ptr<ContainerdDriver> driver_;
+  std::string id_;
+};
+
+DriverTestEnv* ContainerdDriverTest::env_ = nullptr;
+std::string* ContainerdDriverTest::skip_ = nullptr;
+
+TEST_F(ContainerdDriverTest, ATaskLivesLogsAndEnds) {
+  const TaskSpec spec = env_->Spec(id_, Sh("echo out; echo err >&2; printf tail; exit 7"));
+  ASSERT_OK_AND_ASSIGN(const uint32_t pid, driver_->Create(spec));
+  EXPECT_EQ(::kill(static_cast<pid_t>(pid), 0), 0);
+  EXPECT_EQ(driver_->State(id_)->status, TaskStatus::kCreated);
+  EXPECT_EQ(driver_->State(id_)->pid, pid);
+  EXPECT_THAT(driver_->List(), IsOkAndHolds(Contains(id_)));
+  EXPECT_THAT(driver_->Create(spec), StatusIs(absl::StatusCode::kAlreadyExists));
+
+  const int64_t before = absl::GetCurrentTimeNanos();
+  ASSERT_OK(driver_->Start(id_));
+  const TaskExit exit = exits_.Wait(id_);
+  EXPECT_EQ(exit.exit_code, 7);
+  EXPECT_FALSE(exit.oom_killed);
+  EXPECT_FALSE(exit.lost);
+  EXPECT_GT(exit.exited_at_ns, before);
+  EXPECT_LT(exit.exited_at_ns, absl::GetCurrentTimeNanos());
+  // All output is in the log by the time that the exit is reported.
+  EXPECT_THAT(env_->Log(id_), HasSubstr("stdout F out\n"));
+  EXPECT_THAT(env_->Log(id_), HasSubstr("stderr F err\n"));
+  EXPECT_THAT(env_->Log(id_), HasSubstr("stdout P tail\n"));
+
+  ASSERT_OK_AND_ASSIGN(const TaskState state, driver_->State(id_));
+  EXPECT_EQ(state.status, TaskStatus::kStopped);
+  EXPECT_EQ(state.exit.exit_code, 7);
+  EXPECT_FALSE(driver_->Start(id_).ok());
+  EXPECT_OK(driver_->Kill(id_, SIGTERM, false));
+  EXPECT_OK(driver_->Delete(id_));
+  EXPECT_OK(driver_->Delete(id_));
+  EXPECT_THAT(driver_->State(id_), StatusIs(absl::StatusCode::kNotFound));
+  EXPECT_EQ(exits_.Count(id_), 1u);
+}
+
+TEST_F(ContainerdDriverTest, ManyShortTasksAreReportedOnceEach) {
+  for (int i = 0; i < 5; ++i) {
+    const std::string id = absl::StrCat(id_, "-", i);
+    Run(env_->Spec(id, {"true"}));
+    EXPECT_EQ(exits_.Wait(id).exit_code, 0);
+    EXPECT_OK(driver_->Delete(id));
+    EXPECT_EQ(exits_.Count(id), 1u);
+  }
+}
+
+TEST_F(ContainerdDriverTest, KillEndsIt) {
+  RunSleeper();
+  EXPECT_OK(driver_->Kill(id_, SIGKILL, /*all=*/false));
+  const TaskExit exit = exits_.Wait(id_);
+  EXPECT_EQ(exit.exit_code, 137);
+  EXPECT_FALSE(exit.oom_killed);
+  EXPECT_OK(driver_->Kill(id_, SIGKILL, /*all=*/true));
+  EXPECT_OK(driver_->Kill("nobody", SIGKILL, false));
+}
+
+TEST_F(ContainerdDriverTest, DeleteEndsARunningTaskAndACreatedOne) {
+  RunSleeper();
+  EXPECT_OK(driver_->Delete(id_));
+  EXPECT_THAT(driver_->State(id_), StatusIs(absl::StatusCode::kNotFound));
+  EXPECT_EQ(exits_.Wait(id_).exit_code, 137);
+  const std::string created = id_ + "-created";
+  ASSERT_OK(driver_->Create(env_->Spec(created, {"true"})));
+  EXPECT_OK(driver_->Delete(created));
+  EXPECT_THAT(driver_->List(), IsOkAndHolds(IsEmpty()));
+  EXPECT_OK(driver_->Delete("never-there"));
+}
+
+TEST_F(ContainerdDriverTest, ACreateThatFailsLeavesNothing) {
+  EXPECT_THAT(driver_->Create(env_->Spec(id_, {"/no/such/program"})),
+              StatusIs(absl::StatusCode::kInternal, HasSubstr("/no/such/program")));
+  EXPECT_THAT(driver_->List(), IsOkAndHolds(IsEmpty()));
+  TaskSpec spec = env_->Spec(id_, {"true"});
+  spec.spec_json = "{";
+  EXPECT_FALSE(driver_->Create(spec).ok());
+  spec = env_->Spec(id_, {"true"});
+  spec.log_path = "../escape";
+  EXPECT_THAT(driver_->Create(spec), StatusIs(absl::StatusCode::kInvalidArgument));
+  spec = env_->Spec("../" + id_, {"true"});
+  EXPECT_THAT(driver_->Create(spec), StatusIs(absl::StatusCode::kInvalidArgument));
+  EXPECT_THAT(driver_->List(), IsOkAndHolds(IsEmpty()));
+  // The id is free again.
+  Run(env_->Spec(id_, {"true"}));
+  EXPECT_EQ(exits_.Wait(id_).exit_code, 0);
+}
+
+TEST_F(ContainerdDriverTest, ASandboxHasNoStreams) {
+  TaskSpec spec = env_->Spec(id_, {"sleep", "1000"});
+  spec.is_sandbox = true;
+  Run(spec);
+  EXPECT_NE(::access((env_->dir() + "/streams/io/" + id_).c_str(), F_OK), 0);
+  EXPECT_THAT(driver_->ReopenLog(id_), StatusIs(absl::StatusCode::kFailedPrecondition));
+  EXPECT_OK(driver_->Kill(id_, SIGKILL, false));
+  EXPECT_EQ(exits_.Wait(id_).exit_code, 137);
+}
+
+TEST_F(ContainerdDriverTest, StdinIsEmptyUnlessAskedFor) {
+  Run(env_->Spec(id_, {"cat"}));
+  EXPECT_EQ(exits_.Wait(id_).exit_code, 0);
+  const std::string open = id_ + "-open";
+  TaskSpec spec = env_->Spec(open, {"cat"});
+  spec.stdin = true;
+  Run(spec);
+  EXPECT_EQ(exits_.Wait(open, absl::Milliseconds(300)).exit_code, -1);
+  // As an attach will do it.
+  std::FILE* in = std::fopen((env_->dir() + "/streams/io/" + open + "/stdin").c_str(), "we");
+  ASSERT_NE(in, nullptr);
+  std::fputs("typed\n", in);
+  std::fclose(in);
+  EXPECT_TRUE(Eventually([&] { return absl::StrContains(env_->Log(open), "stdout F typed"); }));
+}
+
+TEST_F(ContainerdDriverTest, ATerminalHasOneStream) {
+  TaskSpec spec = env_->Spec(id_, Sh("tty; echo err >&2"));
+  nlohmann::json oci = nlohmann::json::parse(spec.spec_json);
+  oci["process"]["terminal"] = true;
+  spec.spec_json = oci.dump();
+  spec.tty = true;
+  Run(spec);
+  EXPECT_EQ(exits_.Wait(id_).exit_code, 0);
+  EXPECT_THAT(env_->Log(id_), HasSubstr("stdout F /dev/pts/0\n"));
+  EXPECT_THAT(env_->Log(id_), HasSubstr("stdout F err\n"));
+}
+
+TEST_F(ContainerdDriverTest, PidsAndUpdate) {
+  Run(env_->Spec(id_, Sh("sleep 1000 & sleep 1000; true"), 64 << 20));
+  EXPECT_TRUE(Eventually([&] { return driver_->Pids(id_)->size() == 3; }));
+  EXPECT_THAT(driver_->Pids("nobody"), StatusIs(absl::StatusCode::kNotFound));
+  EXPECT_OK(driver_->Update(id_, R"({"memory": {"limit": 134217728}})"));
+  const std::string v1 = "/sys/fs/cgroup/memory/crisp-test/" + id_ + "/memory.limit_in_bytes";
+  const std::string v2 = "/sys/fs/cgroup/crisp-test/" + id_ + "/memory.max";
+  EXPECT_THAT(ReadFile(::access(v1.c_str(), F_OK) == 0 ? v1 : v2), IsOkAndHolds("134217728\n"));
+  EXPECT_THAT(driver_->Update("nobody", "{}"), StatusIs(absl::StatusCode::kNotFound));
+}
+
+TEST_F(ContainerdDriverTest, OutOfMemoryIsTold) {
+  Run(env_->Spec(id_, {"tail", "/dev/zero"}, 16 << 20));
+  const TaskExit exit = exits_.Wait(id_, absl::Seconds(60));
+  EXPECT_EQ(exit.exit_code, 137);
+  EXPECT_TRUE(exit.oom_killed);
+  EXPECT_TRUE(driver_->State(id_)->exit.oom_killed);
+}
+
+TEST_F(ContainerdDriverTest, AChildOutOfMemoryIsNotTheContainersEnd) {
+  Run(env_->Spec(id_, Sh("tail /dev/zero; echo child $?; exit 3"), 16 << 20));
+  const TaskExit exit = exits_.Wait(id_, absl::Seconds(60));
+  EXPECT_EQ(exit.exit_code, 3);
+  EXPECT_FALSE(exit.oom_killed);
+  EXPECT_THAT(env_->Log(id_), HasSubstr("child 137"));
+}
+
+TEST_F(ContainerdDriverTest, ExecGivesOutputAndExitCode) {
+  RunSleeper();
+  ASSERT_OK_AND_ASSIGN(ExecResult result, Exec(Sh("echo out; echo err >&2; exit 5")));
+  EXPECT_EQ(result.out, "out\n");
+  EXPECT_EQ(result.err, "err\n");
+  EXPECT_EQ(result.exit_code, 5);
+  ASSERT_OK_AND_ASSIGN(result, Exec({"true"}, absl::Seconds(30)));
+  EXPECT_EQ(result.out + result.err, "");
+  EXPECT_EQ(result.exit_code, 0);
+}
+
+TEST_F(ContainerdDriverTest, ExecThatCannotStartSaysWhy) {
+  RunSleeper();
+  EXPECT_THAT(Exec({"no-such-program"}),
+              StatusIs(absl::StatusCode::kInternal, HasSubstr("no-such-program")));
+  EXPECT_THAT(driver_->ExecSync("nobody", DriverTestEnv::ProcessJson({"true"}), kNone),
+              StatusIs(absl::StatusCode::kNotFound));
+  EXPECT_OK(driver_->Kill(id_, SIGKILL, false));
+  exits_.Wait(id_);
+  EXPECT_THAT(Exec({"true"}), StatusIs(absl::StatusCode::kFailedPrecondition));
+}
+
+TEST_F(ContainerdDriverTest, ExecIsKilledAtItsTimeout) {
+  RunSleeper();
+  const absl::Duration start = Clock::Real()->Steady();
+  EXPECT_THAT(Exec({"sleep", "500"}, absl::Seconds(1)),
+              StatusIs(absl::StatusCode::kDeadlineExceeded));
+  EXPECT_LT(Clock::Real()->Steady() - start, absl::Seconds(8));
+  EXPECT_TRUE(Eventually([&] { return driver_->Pids(id_)->size() == 1; }));
+}
+
+TEST_F(ContainerdDriverTest, ExecOutputIsCutAt16MiB) {
+  RunSleeper();
+  ASSERT_OK_AND_ASSIGN(const ExecResult result,
+                       Exec(Sh("yes | head -c 20000000; echo done >&2; exit 1")));
+  EXPECT_EQ(result.out.size(), 16u << 20);
+  EXPECT_EQ(result.err, "done\n");
+  EXPECT_EQ(result.exit_code, 1);
+}
+
+TEST_F(ContainerdDriverTest, AChildThatKeepsTheStreamsDoesNotHoldUpExec) {
+  RunSleeper();
+  const absl::Duration start = Clock::Real()->Steady();
+  ASSERT_OK_AND_ASSIGN(const ExecResult result, Exec(Sh("sleep 500 & echo gone")));
+  EXPECT_EQ(result.out, "gone\n");
+  EXPECT_EQ(result.exit_code, 0);
+  EXPECT_LT(Clock::Real()->Steady() - start, absl::Seconds(5));
+}
+
+TEST_F(ContainerdDriverTest, ExecsRunBesideEachOther) {
+  RunSleeper();
+  std::atomic<int> good{0};
+  std::vector<std::thread> threads;
+  for (int i = 0; i < 16; ++i) {
+    threads.emplace_back([&, i] {
+      const auto result = Exec(Sh(absl::StrCat("echo ", i, "; exit ", i)));
+      if (result.ok() && result->out == absl::StrCat(i, "\n") && result->exit_code == i) ++good;
+    });
+  }
+  for (std::thread& thread : threads) thread.join();
+  EXPECT_EQ(good, 16);
+}
+
+TEST_F(ContainerdDriverTest, ALogIsRotatedWhileItIsWritten) {
+  Run(env_->Spec(id_, Sh("i=0; while [ $i -lt 300 ]; do echo line $i; usleep 2000; "
+                         "i=$((i+1)); done")));
+  const std::string path = env_->LogPath(id_);
+  for (int i = 0; i < 5; ++i) {
+    absl::SleepFor(absl::Milliseconds(100));
+    ASSERT_EQ(::rename(path.c_str(), absl::StrCat(path, ".", i).c_str()), 0);
+    ASSERT_OK(driver_->ReopenLog(id_));
+  }
+  EXPECT_EQ(exits_.Wait(id_).exit_code, 0);
+  std::string all;
+  for (int i = 0; i < 5; ++i) {
+    all += ReadFile(absl::StrCat(path, ".", i)).value_or("");
+  }
+  all += ReadFile(path).value_or("");
+  std::vector<std::string> lines = absl::StrSplit(all, '\n', absl::SkipEmpty());
+  ASSERT_THAT(lines, SizeIs(300));
+  for (int i = 0; i < 300; ++i) EXPECT_TRUE(absl::EndsWith(lines[i], absl::StrCat(" F line ", i)));
+  EXPECT_THAT(driver_->ReopenLog("nobody"), StatusIs(absl::StatusCode::kNotFound));
+}
+
+// As when crispd is restarted: the container never notices.
+TEST_F(ContainerdDriverTest, ASuccessorAdoptsARunningTask) {
+  const TaskSpec spec = env_->Spec(
+      id_, Sh("i=0; while [ $i -lt 400 ]; do echo line $i; usleep 2000; i=$((i+1)); done; exit 9"));
+  Run(spec);
+  ASSERT_TRUE(Eventually([&] { return absl::StrContains(env_->Log(id_), "line 20"); }));
+  driver_.reset();
+  absl::SleepFor(absl::Milliseconds(200));
+  OpenDriver();
+  ASSERT_OK(driver_->Adopt(spec));
+  EXPECT_THAT(driver_->Adopt(spec), StatusIs(absl::StatusCode::kAlreadyExists));
+  EXPECT_EQ(exits_.Wait(id_).exit_code, 9);
+  EXPECT_EQ(exits_.Count(id_), 1u);
+  std::string expected;
+  for (int i = 0; i < 400; ++i) absl::StrAppend(&expected, "stdout F line ", i, "\n");
+  EXPECT_EQ(env_->Log(id_), expected);
+}
+
+TEST_F(ContainerdDriverTest, ASuccessorLearnsOfAnExitThatNobodySaw) {
+  const TaskSpec spec = env_->Spec(id_, Sh("usleep 300000; exit 4"));
+  Run(spec);
+  driver_.reset();
+  absl::SleepFor(absl::Milliseconds(600));
+  OpenDriver();
+  ASSERT_OK(driver_->Adopt(spec));
+  EXPECT_EQ(exits_.Wait(id_).exit_code, 4);
+}
+
+TEST_F(ContainerdDriverTest, AnAdoptedTaskThatIsGoneIsLost) {
+  ASSERT_OK(driver_->Adopt(env_->Spec(id_, {"true"})));
+  const TaskExit exit = exits_.Wait(id_);
+  EXPECT_TRUE(exit.lost);
+  EXPECT_EQ(exit.exit_code, kLostExitCode);
+  EXPECT_OK(driver_->Delete(id_));
+  EXPECT_EQ(exits_.Count(id_), 1u);
+}
+
+TEST_F(ContainerdDriverTest, ContainerdDiesAndComesBack) {
+  const std::string quick = id_ + "-quick";
+  Run(env_->Spec(id_, Sh("while :; do echo tick; usleep 50000; done")));
+  Run(env_->Spec(quick, Sh("usleep 700000; exit 6")));
+  env_->KillContainerd(SIGKILL);
+  EXPECT_THAT(driver_->State(id_), StatusIs(absl::StatusCode::kUnavailable));
+  const std::string before = env_->Log(id_);
+  absl::SleepFor(absl::Seconds(1));
+  EXPECT_GT(env_->Log(id_).size(), before.size()) << "output stops without containerd";
+  EXPECT_EQ(exits_.Count(quick), 0u);
+  ASSERT_OK(env_->StartContainerd());
+  EXPECT_EQ(exits_.Wait(quick).exit_code, 6);
+  ASSERT_TRUE(Eventually([&] { return driver_->State(id_).ok(); }));
+  EXPECT_EQ(driver_->State(id_)->status, TaskStatus::kRunning);
+  EXPECT_OK(driver_->Kill(id_, SIGKILL, false));
+  EXPECT_EQ(exits_.Wait(id_).exit_code, 137);
+  EXPECT_EQ(exits_.Count(id_), 1u);
+}
+
+TEST_F(ContainerdDriverTest, AKilledShimTakesItsTaskWithIt) {
+  ASSERT_OK_AND_ASSIGN(const uint32_t pid, driver_->Create(env_->Spec(id_, {"sleep", "1000"})));
+  ASSERT_OK(driver_->Start(id_));
+  ASSERT_OK_AND_ASSIGN(const std::string stat, ReadFile(absl::StrCat("/proc/", pid, "/stat")));
+  const std::vector<std::string> words = absl::StrSplit(stat, ' ');
+  const pid_t shim = std::stoi(words[3]);
+  ASSERT_GT(shim, 1);
+  ASSERT_EQ(::kill(shim, SIGKILL), 0);
+  const TaskExit exit = exits_.Wait(id_);
+  EXPECT_THAT(exit.exit_code, AnyOf(Eq(137), Eq(kLostExitCode)));
+  EXPECT_TRUE(Eventually([&] { return ::kill(static_cast<pid_t>(pid), 0) != 0; }));
+  EXPECT_OK(driver_->Delete(id_));
+  EXPECT_EQ(exits_.Count(id_), 1u);
+}
+
+TEST_F(ContainerdDriverTest, WaitingHoldsNoThreads) {
+  const auto threads = [] {
+    return std::distance(std::filesystem::directory_iterator("/proc/self/task"),
+                         std::filesystem::directory_iterator());
+  };
+  RunSleeper();
+  const auto before = threads();
+  for (int i = 0; i < 12; ++i) {
+    Run(env_->Spec(absl::StrCat(id_, "-", i), {"sleep", "1000"}));
+  }
+  EXPECT_LE(threads(), before + 4);
+}
+
+}  // namespace
+}  // namespace crisp::cri
