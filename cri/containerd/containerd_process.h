@@ -39,6 +39,9 @@ class ContainerdProcess {
   static absl::StatusOr<ContainerdProcess> Listening(const std::string& socket,
                                                      const std::string& config_file);
 
+  // Who listens on `socket`; errno of connect(2) if nobody does.
+  static absl::StatusOr<pid_t> ListenerPid(const std::string& socket);
+
   absl::Status Save(const std::string& pid_file) const;
 
   pid_t pid() const { return pid_; }  // 0: no process.

@@ -2,14 +2,15 @@
 // and adopted when it already runs.
 //
 //   state_dir/  containerd.sock (0600), containerd.ttrpc.sock, config.toml,
-//               containerd.pid, containerd.log (0600), lock, run/ (containerd's own)
+//               containerd.pid, containerd.log (0600), crispd.lock, run/ (containerd's)
+//   root_dir/   crispd.lock, and containerd's own
 //
 // Ownership: owns the containerd process in the sense that nobody else starts or
-//            restarts it: a lock on state_dir keeps a second crispd out. The
+//            restarts it: locks in both directories keep a second crispd out. The
 //            destructor leaves the process running, because the tasks' shims
-//            report to it; only Stop() ends it.
-// Threads:   safe. One thread of its own watches the process.
-// Errors:    AlreadyExists if another crispd holds state_dir; what containerd
+//            report to it; only Stop() and the option stop_on_exit end it.
+// Threads:   safe, but Stop is for the owner. A thread of its own watches the process.
+// Errors:    AlreadyExists if another crispd holds a directory; what containerd
 //            last wrote to its log is part of the message when it fails to serve.
 // Crash:     containerd runs in its own session and survives crispd. The next
 //            crispd finds it by pid file (pid, start time, boot id) or by who
@@ -26,6 +27,7 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
 #include "absl/synchronization/mutex.h"
 #include "absl/time/time.h"
 #include "base/unique_fd.h"
@@ -43,6 +45,11 @@ class ManagedContainerd {
     std::string path = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
     std::string log_level = "warn";
     absl::Duration start_timeout = absl::Seconds(30);
+    // Start returns although containerd does not serve yet; it is tried again in the
+    // background, and Health says how it stands.
+    bool degraded_start = false;
+    // The destructor ends containerd too.
+    bool stop_on_exit = false;
     absl::Duration min_backoff = absl::Milliseconds(100);
     absl::Duration max_backoff = absl::Seconds(10);
   };
@@ -53,7 +60,7 @@ class ManagedContainerd {
   ManagedContainerd(const ManagedContainerd&) = delete;
   ManagedContainerd& operator=(const ManagedContainerd&) = delete;
 
-  std::string socket() const;
+  std::string socket() const { return File("containerd.sock"); }
   // The process that serves now, or 0 between two of them.
   pid_t pid() const;
   // True if Start found a containerd that already ran.
@@ -69,27 +76,37 @@ class ManagedContainerd {
   absl::Status Stop(absl::Duration grace = absl::Seconds(10));
 
  private:
-  ManagedContainerd(Options options, UniqueFd lock, UniqueFd wake);
+  struct Locks {
+    UniqueFd root;
+    UniqueFd state;
+  };
 
-  // Adopts a containerd that runs with `config`, or starts one.
+  ManagedContainerd(Options options, Locks locks, UniqueFd wake);
+
   absl::Status AdoptOrLaunch(const std::string& config);
-  absl::StatusOr<ContainerdProcess> FindRunning() const;
+  // The containerd that runs already and serves with `config`. One that does not is
+  // ended.
+  absl::Status Adopt(const std::string& config);
   absl::Status Launch();
   // Waits until `process` serves, and makes its sockets ours alone.
   absl::Status AwaitServing(const ContainerdProcess& process) const;
+  void SetServing(const ContainerdProcess& process) ABSL_LOCKS_EXCLUDED(mu_);
+
   void Supervise();
-  // Restarts containerd until it serves. False when told to stop meanwhile.
-  bool Revive();
+  // Launches until containerd serves, less and less often. False when told to stop.
+  bool Revive(absl::Duration* backoff);
   bool WaitForStop(absl::Duration timeout) const;
   void EndSupervision();
+  // Waits for the end of `process` or for the order to stop; true for its end.
+  bool WaitForEnd(const ContainerdProcess& process) const;
 
-  std::string File(const std::string& name) const;
+  std::string File(absl::string_view name) const;
 
   const Options options_;
-  const UniqueFd lock_;
+  const Locks locks_;
   const UniqueFd wake_;  // eventfd: readable once the watching shall end
   bool adopted_ = false;
-  std::thread supervisor_;
+  std::thread supervisor_;  // Touched by Start, Stop and the destructor only.
 
   mutable absl::Mutex mu_;
   ContainerdProcess process_ ABSL_GUARDED_BY(mu_);
