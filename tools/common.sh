@@ -16,7 +16,7 @@ die() {
 }
 
 need_root() {
-  [[ $(id -u) == 0 ]] || die "needs root: it makes namespaces, mounts and cgroups (sudo $0 $*)"
+  [[ $(id -u) == 0 ]] || die "needs root: it makes namespaces, mounts and cgroups (sudo $0)"
 }
 
 # open_log NAME: makes the log file of this run.

@@ -1,6 +1,7 @@
 # shellcheck shell=bash
 # A node for one machine: crispd and its containerd under two directories of their
-# own. Used by tools/run; needs tools/common.sh.
+# own. Used by tools/run, which sets node_bin and reads node_socket; needs tools/common.sh.
+# shellcheck disable=SC2034,SC2154
 
 node_root=/var/lib/crisp-run    # images, snapshots, objects
 node_state=/run/crisp-run       # sockets, records, pinned namespaces
