@@ -20,8 +20,10 @@
 #define CRISP_VOLUMES_POD_VOLUMES_H_
 
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <memory>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -30,23 +32,13 @@
 #include "absl/status/statusor.h"
 #include "absl/synchronization/mutex.h"
 #include "base/clock.h"
+#include "volumes/mount_plan.h"
 #include "volumes/object_store.h"
+#include "volumes/pod_dir.h"
 #include "volumes/pod_identity.h"
-#include "volumes/volume_mount.h"
-#include "volumes/volume_source.h"
+#include "volumes/volume_values.h"
 
 namespace crisp::volumes {
-
-// A mount for a container's OCI spec.
-struct VolumeMount {
-  std::string volume_name;
-  std::string host_path;  // Bind from here.
-  std::string container_path;
-  bool read_only = false;
-  bool recursive_read_only = false;
-  std::string propagation = "private";  // "private", "rslave" or "rshared".
-  bool is_file = false;                 // host_path is not a directory.
-};
 
 // What a change did to running pods. A pod that could not take the change keeps
 // its old content and is tried again at its next change or container.
@@ -73,7 +65,7 @@ class PodVolumes {
 
   // The mounts for `volume_mounts_json` (volumeMounts; "" is none), in its order.
   // `env` is the container's final environment, for subPathExpr. A failure removes
-  // the subPath mounts that this call made. Idempotent for one container id.
+  // the container's subPath mounts. Idempotent for one container id.
   absl::StatusOr<std::vector<VolumeMount>> Resolve(const std::string& sandbox_id,
                                                    const std::string& container_id,
                                                    const std::string& container_name,
@@ -102,27 +94,36 @@ class PodVolumes {
   struct Pod {
     absl::Mutex mu;
     bool prepared ABSL_GUARDED_BY(mu) = false;
-    bool gone ABSL_GUARDED_BY(mu) = false;   // Erased from the map: look it up again.
-    bool dirty ABSL_GUARDED_BY(mu) = false;  // The last rewrite failed.
+    bool gone ABSL_GUARDED_BY(mu) = false;            // Erased from the map: look it up again.
+    std::set<std::string> stale ABSL_GUARDED_BY(mu);  // Volumes whose last rewrite failed.
     PodIdentity identity ABSL_GUARDED_BY(mu);
     std::string volumes_json ABSL_GUARDED_BY(mu);
     std::vector<VolumeSource> volumes ABSL_GUARDED_BY(mu);
     std::map<std::string, ContainerResourceValues> resources ABSL_GUARDED_BY(mu);
   };
 
+  struct Rewritten {
+    bool changed = false;
+    absl::Status failure;  // The first among the volumes asked for.
+  };
+
   std::shared_ptr<Pod> FindOrMake(const std::string& sandbox_id);
   std::shared_ptr<Pod> Find(const std::string& sandbox_id) const;
+  std::vector<std::shared_ptr<Pod>> All() const;
   void Forget(const std::string& sandbox_id, Pod& pod) ABSL_EXCLUSIVE_LOCKS_REQUIRED(pod.mu);
 
   absl::Status Materialise(const Pod& pod) ABSL_EXCLUSIVE_LOCKS_REQUIRED(pod.mu);
-  // Writes every projected volume anew from current objects; true if one changed.
-  absl::StatusOr<bool> Rewrite(Pod& pod) ABSL_EXCLUSIVE_LOCKS_REQUIRED(pod.mu);
+  // Writes the projected volumes that are `wanted`, and those that are stale, anew
+  // from current objects. One volume's failure does not stop the others.
+  Rewritten Rewrite(Pod& pod, const std::function<bool(const VolumeSource&)>& wanted)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(pod.mu);
   absl::Status Teardown(const std::string& sandbox_id);
-  absl::Status SaveRecord(const Pod& pod) ABSL_EXCLUSIVE_LOCKS_REQUIRED(pod.mu);
+  absl::Status SaveRecord(const PodDir& dir, const Pod& pod) ABSL_EXCLUSIVE_LOCKS_REQUIRED(pod.mu);
   absl::Status Adopt(const std::string& sandbox_id);
-  absl::StatusOr<VolumeMount> ResolveOne(const Pod& pod, const std::string& container_id,
-                                         size_t index, const MountRequest& request,
-                                         const std::map<std::string, std::string>& env)
+  absl::StatusOr<PodDir> DirOf(const std::string& sandbox_id) const;
+  // New numbers for resourceFieldRef files, and another try for stale volumes.
+  absl::Status Refresh(const PodDir& dir, Pod& pod, const std::string& container_name,
+                       const ContainerResourceValues& resources)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(pod.mu);
 
   const Options options_;
