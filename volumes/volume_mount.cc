@@ -38,8 +38,9 @@ absl::StatusOr<std::string> CleanMountPath(absl::string_view path) {
 }
 
 absl::StatusOr<std::string> ParseMountPath(JsonFields& fields) {
-  CRISP_ASSIGN_OR_RETURN(const std::string path, fields.RequiredString("mountPath"));
-  auto clean = CleanMountPath(path);
+  const absl::StatusOr<std::string> path = fields.RequiredString("mountPath");
+  if (!path.ok()) return path.status();
+  auto clean = CleanMountPath(*path);
   if (!clean.ok()) return fields.Error("mountPath", clean.status().message());
   return clean;
 }
