@@ -288,16 +288,4 @@ absl::StatusOr<ResolvedUser> ResolveUser(
   return user;
 }
 
-ImageUser ParseImageUser(absl::string_view image_user) {
-  ImageUser out;
-  const absl::string_view user = image_user.substr(0, image_user.find(':'));
-  if (const auto uid = NumberIn(user); uid) {
-    out.has_uid = true;
-    out.uid = *uid;
-  } else if (!LooksNumeric(user)) {
-    out.username = std::string(user);
-  }
-  return out;
-}
-
 }  // namespace crisp::cri

@@ -38,14 +38,6 @@ absl::StatusOr<ResolvedUser> ResolveUser(
     const runtime::v1::LinuxContainerSecurityContext& security_context,
     const std::string& image_user, int rootfs_fd);
 
-// The image's user as ListImages reports it: a number or a name, or neither.
-struct ImageUser {
-  bool has_uid = false;
-  int64_t uid = 0;
-  std::string username;
-};
-ImageUser ParseImageUser(absl::string_view image_user);
-
 }  // namespace crisp::cri
 
 #endif  // CRISP_CRI_SPEC_USER_H_
