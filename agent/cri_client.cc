@@ -1,0 +1,87 @@
+#include "agent/cri_client.h"
+
+#include <sys/socket.h>
+#include <sys/un.h>
+
+#include <cerrno>
+#include <cstring>
+
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/strip.h"
+#include "base/sys.h"
+#include "base/unique_fd.h"
+
+namespace crisp::agent {
+namespace {
+
+// ExecSync may return 16 MiB of each stream.
+constexpr int kMaxMessageBytes = 64 << 20;
+
+std::string Target(const std::string& address) {
+  return absl::StartsWith(address, "/") ? absl::StrCat("unix://", address) : address;
+}
+
+// Why the socket cannot be connected to; OK if it can, or if it is no unix socket.
+absl::Status Probe(absl::string_view target) {
+  if (!absl::ConsumePrefix(&target, "unix:")) return absl::OkStatus();
+  if (absl::StartsWith(target, "//")) target.remove_prefix(2);
+  sockaddr_un address = {};
+  address.sun_family = AF_UNIX;
+  if (target.size() >= sizeof(address.sun_path)) return ErrnoStatus(ENAMETOOLONG, "connect");
+  std::memcpy(address.sun_path, target.data(), target.size());
+  const auto fd = SysFd("socket", [] { return ::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0); });
+  if (!fd.ok()) return fd.status();
+  return Sys("connect", [&] {
+    return ::connect(fd->get(), reinterpret_cast<const sockaddr*>(&address), sizeof(address));
+  });
+}
+
+}  // namespace
+
+CriClient::CriClient(const std::string& address) : address_(Target(address)) {
+  grpc::ChannelArguments arguments;
+  arguments.SetMaxReceiveMessageSize(kMaxMessageBytes);
+  // Calls never leave the machine, whatever the environment's proxies are.
+  arguments.SetInt(GRPC_ARG_ENABLE_HTTP_PROXY, 0);
+  const auto channel =
+      grpc::CreateCustomChannel(address_, grpc::InsecureChannelCredentials(), arguments);
+  runtime_ = runtime::v1::RuntimeService::NewStub(channel);
+  image_ = runtime::v1::ImageService::NewStub(channel);
+  volumes_ = crisp::volumes::v1::Volumes::NewStub(channel);
+  images_ = crisp::images::v1::Images::NewStub(channel);
+}
+
+absl::Status CriClient::Explain(const grpc::Status& status) const {
+  if (status.error_code() == grpc::StatusCode::UNAVAILABLE) {
+    const absl::Status probe = Probe(address_);
+    switch (ErrnoOf(probe)) {
+      case 0:
+        break;  // Something answers there: the server's own words count.
+      case EACCES:
+      case EPERM:
+        return absl::UnavailableError(
+            absl::StrCat("no permission to use ", address_, ": run crisp as root (sudo)"));
+      default:
+        return absl::UnavailableError(absl::StrCat(
+            "crispd does not answer at ", address_, " (", ErrnoName(ErrnoOf(probe)),
+            "): start it with \"systemctl start crispd\" or \"crispd\", or name its socket with "
+            "--address or CRISP_ADDRESS"));
+    }
+  }
+  const auto code = static_cast<absl::StatusCode>(status.error_code());
+  switch (status.error_code()) {
+    case grpc::StatusCode::DEADLINE_EXCEEDED:
+      return absl::Status(code, absl::StrCat("timed out: ", status.error_message()));
+    case grpc::StatusCode::UNIMPLEMENTED:
+      return absl::Status(
+          code, absl::StrCat(
+                    "the server at ", address_, " cannot do this: ",
+                    status.error_message().empty() ? "not implemented" : status.error_message()));
+    default:
+      return absl::Status(code, status.error_message().empty() ? absl::StatusCodeToString(code)
+                                                               : status.error_message());
+  }
+}
+
+}  // namespace crisp::agent

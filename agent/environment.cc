@@ -1,0 +1,195 @@
+#include "agent/environment.h"
+
+#include <set>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "absl/strings/strip.h"
+#include "base/status_macros.h"
+
+namespace crisp::agent {
+namespace {
+
+using crisp::volumes::v1::GetConfigMapRequest;
+using crisp::volumes::v1::GetSecretRequest;
+using crisp::volumes::v1::Volumes;
+
+const char* KindName(ObjectKind kind) {
+  return kind == ObjectKind::kConfigMap ? "ConfigMap" : "Secret";
+}
+
+const std::string* Lookup(const Environment& environment, absl::string_view name) {
+  for (const auto& [key, value] : environment) {
+    if (key == name) return &value;
+  }
+  return nullptr;
+}
+
+void Set(const std::string& name, std::string value, Environment* out) {
+  for (auto& [key, old] : *out) {
+    if (key == name) {
+      old = std::move(value);
+      return;
+    }
+  }
+  out->emplace_back(name, std::move(value));
+}
+
+absl::StatusOr<EnvironmentSources::Data> FetchOne(CriClient& node, ObjectKind kind,
+                                                  const std::string& ns, const std::string& name) {
+  EnvironmentSources::Data data;
+  if (kind == ObjectKind::kConfigMap) {
+    GetConfigMapRequest request;
+    request.mutable_key()->set_namespace_(ns);
+    request.mutable_key()->set_name(name);
+    CRISP_ASSIGN_OR_RETURN(const auto reply, node.Volumes(&Volumes::Stub::GetConfigMap, request));
+    data.insert(reply.config_map().data().begin(), reply.config_map().data().end());
+  } else {
+    GetSecretRequest request;
+    request.mutable_key()->set_namespace_(ns);
+    request.mutable_key()->set_name(name);
+    CRISP_ASSIGN_OR_RETURN(const auto reply, node.Volumes(&Volumes::Stub::GetSecret, request));
+    data.insert(reply.secret().data().begin(), reply.secret().data().end());
+  }
+  return data;
+}
+
+std::string FromMap(const std::map<std::string, std::string>& map, absl::string_view key) {
+  const auto found = map.find(std::string(key));
+  return found == map.end() ? "" : found->second;
+}
+
+// The reader of manifests lets only these paths through.
+std::string FieldValue(const Pod& pod, const PodFacts& facts, absl::string_view path) {
+  if (path == "metadata.name") return pod.name;
+  if (path == "metadata.namespace") return pod.ns;
+  if (path == "metadata.uid") return facts.uid;
+  if (path == "spec.nodeName") return facts.node_name;
+  if (path == "spec.serviceAccountName") return "default";
+  if (path == "status.hostIP" || path == "status.hostIPs") return facts.host_ip;
+  if (path == "status.podIP") return facts.pod_ip;
+  if (path == "status.podIPs") return absl::StrJoin(facts.pod_ips, ",");
+  absl::ConsumeSuffix(&path, "']");
+  if (absl::ConsumePrefix(&path, "metadata.labels['")) return FromMap(pod.labels, path);
+  if (absl::ConsumePrefix(&path, "metadata.annotations['")) return FromMap(pod.annotations, path);
+  return "";
+}
+
+// The kernel ends a variable at a NUL, so the rest would be lost without a word.
+absl::Status CheckValue(absl::string_view where, const std::string& name,
+                        const std::string& value) {
+  if (value.find('\0') == std::string::npos) return absl::OkStatus();
+  return absl::FailedPreconditionError(
+      absl::StrCat(where, ": the value of ", name, " holds a NUL byte, which no variable can"));
+}
+
+}  // namespace
+
+absl::StatusOr<EnvironmentSources> EnvironmentSources::Fetch(CriClient& node, const Pod& pod) {
+  std::set<std::pair<ObjectKind, std::string>> wanted;
+  for (const auto* list : {&pod.init_containers, &pod.containers}) {
+    for (const Container& container : *list) {
+      for (const EnvFrom& source : container.env_from) wanted.emplace(source.kind, source.name);
+      for (const EnvVar& var : container.env) {
+        if (var.key.has_value()) wanted.emplace(var.key->kind, var.key->name);
+      }
+    }
+  }
+  EnvironmentSources sources;
+  for (const auto& [kind, name] : wanted) {
+    absl::StatusOr<Data> data = FetchOne(node, kind, pod.ns, name);
+    if (absl::IsNotFound(data.status())) continue;
+    if (!data.ok()) {
+      return Annotate(data.status(), "get ", KindName(kind), " ", pod.ns, "/", name);
+    }
+    sources.Add(kind, name, *std::move(data));
+  }
+  return sources;
+}
+
+const EnvironmentSources::Data* EnvironmentSources::Find(ObjectKind kind,
+                                                         const std::string& name) const {
+  const auto found = objects_.find({kind, name});
+  return found == objects_.end() ? nullptr : &found->second;
+}
+
+absl::StatusOr<std::string> EnvironmentSources::FindKey(const Pod& pod, const EnvVar& var) const {
+  const KeySelector& selector = *var.key;
+  const Data* data = Find(selector.kind, selector.name);
+  const std::string object = absl::StrCat(KindName(selector.kind), " ", pod.ns, "/", selector.name);
+  if (data == nullptr) {
+    return absl::NotFoundError(absl::StrCat(var.path, " (", var.name, "): ", object,
+                                            " does not exist; it should hold the key \"",
+                                            selector.key, "\""));
+  }
+  const auto value = data->find(selector.key);
+  if (value == data->end()) {
+    return absl::NotFoundError(absl::StrCat(var.path, " (", var.name, "): ", object,
+                                            " has no key \"", selector.key, "\""));
+  }
+  return value->second;
+}
+
+absl::StatusOr<Environment> EnvironmentSources::Resolve(const Pod& pod, const Container& container,
+                                                        const PodFacts& facts) const {
+  Environment out;
+  for (const EnvFrom& source : container.env_from) {
+    const Data* data = Find(source.kind, source.name);
+    if (data == nullptr && source.optional) continue;
+    if (data == nullptr) {
+      return absl::NotFoundError(absl::StrCat(source.path, ": ", KindName(source.kind), " ", pod.ns,
+                                              "/", source.name, " does not exist"));
+    }
+    for (const auto& [key, value] : *data) {
+      CRISP_RETURN_IF_ERROR(CheckValue(source.path, key, value));
+      Set(source.prefix + key, value, &out);
+    }
+  }
+  for (const EnvVar& var : container.env) {
+    std::string value;
+    if (var.key.has_value()) {
+      absl::StatusOr<std::string> found = FindKey(pod, var);
+      if (absl::IsNotFound(found.status()) && var.key->optional) continue;
+      if (!found.ok()) return found.status();
+      CRISP_RETURN_IF_ERROR(CheckValue(var.path, var.name, *found));
+      value = *std::move(found);
+    } else if (!var.field_path.empty()) {
+      value = FieldValue(pod, facts, var.field_path);
+    } else {
+      value = ExpandVariables(var.value, out);
+    }
+    Set(var.name, std::move(value), &out);
+  }
+  return out;
+}
+
+std::string ExpandVariables(absl::string_view text, const Environment& environment) {
+  std::string out;
+  size_t i = 0;
+  while (i < text.size()) {
+    if (text[i] != '$' || i + 1 == text.size()) {
+      out += text[i++];
+    } else if (text[i + 1] == '$') {
+      out += '$';
+      i += 2;
+    } else if (text[i + 1] == '(') {
+      const size_t close = text.find(')', i + 2);
+      if (close == absl::string_view::npos) {
+        // Not a reference: it stays, and what follows is looked at anew.
+        out += "$(";
+        i += 2;
+        continue;
+      }
+      const absl::string_view name = text.substr(i + 2, close - i - 2);
+      const std::string* value = Lookup(environment, name);
+      absl::StrAppend(&out,
+                      value != nullptr ? absl::string_view(*value) : text.substr(i, close + 1 - i));
+      i = close + 1;
+    } else {
+      out += text[i++];
+    }
+  }
+  return out;
+}
+
+}  // namespace crisp::agent

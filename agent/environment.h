@@ -1,0 +1,64 @@
+// A container's variables: env and envFrom of its manifest, resolved as kubelet
+// resolves them.
+//
+// envFrom comes first, in order, a later entry overriding an earlier one; env
+// overrides envFrom. $(NAME) in a literal value, in command and in args becomes
+// the variable if it is set by then and stays as written if not; $$(NAME) is
+// $(NAME). Only `data` of a ConfigMap counts, never binaryData.
+//
+// Errors: NotFound or FailedPrecondition that names field, object and key.
+#ifndef CRISP_AGENT_ENVIRONMENT_H_
+#define CRISP_AGENT_ENVIRONMENT_H_
+
+#include <map>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+#include "agent/cri_client.h"
+#include "agent/manifest/pod.h"
+
+namespace crisp::agent {
+
+// What fieldRef can name. podIP is empty until the sandbox runs.
+struct PodFacts {
+  std::string uid, node_name, host_ip, pod_ip;
+  std::vector<std::string> pod_ips;
+};
+
+// Name and value, in the order in which they were first set.
+using Environment = std::vector<std::pair<std::string, std::string>>;
+
+// The objects that a pod's variables name, fetched once so that every container
+// sees the same version.
+class EnvironmentSources {
+ public:
+  using Data = std::map<std::string, std::string>;
+
+  // Fetches what `pod` names. An object that does not exist is remembered as
+  // absent; Resolve says whether that matters.
+  static absl::StatusOr<EnvironmentSources> Fetch(CriClient& node, const Pod& pod);
+
+  void Add(ObjectKind kind, const std::string& name, Data data) {
+    objects_[{kind, name}] = std::move(data);
+  }
+
+  absl::StatusOr<Environment> Resolve(const Pod& pod, const Container& container,
+                                      const PodFacts& facts) const;
+
+ private:
+  const Data* Find(ObjectKind kind, const std::string& name) const;
+  absl::StatusOr<std::string> FindKey(const Pod& pod, const EnvVar& var) const;
+
+  std::map<std::pair<ObjectKind, std::string>, Data> objects_;
+};
+
+// `text` with its $(NAME) references expanded.
+std::string ExpandVariables(absl::string_view text, const Environment& environment);
+
+}  // namespace crisp::agent
+
+#endif  // CRISP_AGENT_ENVIRONMENT_H_
