@@ -292,9 +292,10 @@ absl::Status ContainerdDriver::Stop(const std::string& id) {
     const auto state = State(id);
     if (absl::IsNotFound(state.status())) return absl::OkStatus();
     CRISP_RETURN_IF_ERROR(state.status());
-    // One that was created and never started can be deleted as it is. One whose
-    // state is unknown has lost its shim, which containerd clears away.
-    if (state->status != TaskStatus::kRunning && state->status != TaskStatus::kPaused) {
+    // One whose state is unknown has lost its shim, which containerd clears away.
+    // One that was never started could be deleted as it is, but runc's shim then
+    // waits two seconds for the end of its output before it ends the process.
+    if (state->status == TaskStatus::kStopped || state->status == TaskStatus::kUnknown) {
       return absl::OkStatus();
     }
     if (Clock::Real()->Steady() > deadline) {

@@ -153,14 +153,27 @@ TEST_F(ContainerdDriverTest, KillEndsIt) {
 
 TEST_F(ContainerdDriverTest, DeleteEndsARunningTaskAndACreatedOne) {
   RunSleeper();
+  absl::Time t0 = absl::Now();
   EXPECT_OK(driver_->Delete(id_));
+  std::cerr << "XX running delete " << absl::Now() - t0 << "\n";
   EXPECT_THAT(driver_->State(id_), StatusIs(absl::StatusCode::kNotFound));
   EXPECT_EQ(exits_.Wait(id_).exit_code, 137);
   const std::string created = id_ + "-created";
   ASSERT_OK(driver_->Create(env_->Spec(created, {"true"})));
+  t0 = absl::Now();
   EXPECT_OK(driver_->Delete(created));
+  std::cerr << "XX created delete " << absl::Now() - t0 << "\n";
   EXPECT_THAT(driver_->List(), IsOkAndHolds(IsEmpty()));
   EXPECT_OK(driver_->Delete("never-there"));
+}
+
+TEST_F(ContainerdDriverTest, AnInitThatDiesBeforeItStartsIsReported) {
+  ASSERT_OK_AND_ASSIGN(const uint32_t pid, driver_->Create(env_->Spec(id_, {"true"})));
+  ASSERT_EQ(::kill(static_cast<pid_t>(pid), SIGKILL), 0);
+  EXPECT_EQ(exits_.Wait(id_).exit_code, 137);
+  EXPECT_FALSE(driver_->Start(id_).ok());
+  EXPECT_OK(driver_->Delete(id_));
+  EXPECT_EQ(exits_.Count(id_), 1u);
 }
 
 TEST_F(ContainerdDriverTest, ACreateThatFailsLeavesNothing) {
@@ -168,8 +181,9 @@ TEST_F(ContainerdDriverTest, ACreateThatFailsLeavesNothing) {
               StatusIs(absl::StatusCode::kInternal, HasSubstr("/no/such/program")));
   EXPECT_THAT(driver_->List(), IsOkAndHolds(IsEmpty()));
   TaskSpec spec = env_->Spec(id_, {"true"});
-  spec.spec_json = "{";
-  EXPECT_FALSE(driver_->Create(spec).ok());
+  spec.rootfs[0].set_source("/no/such/rootfs");
+  EXPECT_THAT(driver_->Create(spec),
+              StatusIs(absl::StatusCode::kInternal, HasSubstr("no such file")));
   spec = env_->Spec(id_, {"true"});
   spec.log_path = "../escape";
   EXPECT_THAT(driver_->Create(spec), StatusIs(absl::StatusCode::kInvalidArgument));
@@ -384,6 +398,20 @@ TEST_F(ContainerdDriverTest, ContainerdDiesAndComesBack) {
   EXPECT_OK(driver_->Kill(id_, SIGKILL, false));
   EXPECT_EQ(exits_.Wait(id_).exit_code, 137);
   EXPECT_EQ(exits_.Count(id_), 1u);
+}
+
+TEST_F(ContainerdDriverTest, AnExecOutlivesContainerd) {
+  RunSleeper();
+  std::thread restart([&] {
+    absl::SleepFor(absl::Milliseconds(500));
+    env_->KillContainerd(SIGKILL);
+    EXPECT_OK(env_->StartContainerd());
+  });
+  const auto result = Exec(Sh("echo before; sleep 3; echo after; exit 2"), absl::Seconds(30));
+  restart.join();
+  ASSERT_OK(result);
+  EXPECT_EQ(result->out, "before\nafter\n");
+  EXPECT_EQ(result->exit_code, 2);
 }
 
 TEST_F(ContainerdDriverTest, AKilledShimTakesItsTaskWithIt) {
