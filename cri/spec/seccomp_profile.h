@@ -41,6 +41,8 @@ class SeccompProfiles {
 
  private:
   absl::StatusOr<nlohmann::json> Lookup(const std::string& key);
+  absl::StatusOr<nlohmann::json> CheckAndKeep(const std::string& key,
+                                              const nlohmann::json& profile);
 
   const bool available_;
   const int kernel_major_;

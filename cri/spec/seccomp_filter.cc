@@ -1,0 +1,258 @@
+#include "cri/spec/seccomp_filter.h"
+
+#include <errno.h>
+#include <linux/filter.h>
+#include <seccomp.h>
+#include <sys/mman.h>
+
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "base/file.h"
+#include "base/status_macros.h"
+#include "base/sys.h"
+#include "base/unique_fd.h"
+#include "cri/spec/field_text.h"
+
+namespace crisp::cri {
+namespace {
+
+using Json = nlohmann::json;
+
+constexpr uint32_t kMaxErrno = 4095;  // MAX_ERRNO of the kernel.
+constexpr size_t kMaxProgram = BPF_MAXINSNS * sizeof(sock_filter);
+
+struct FilterDeleter {
+  void operator()(void* filter) const { ::seccomp_release(filter); }
+};
+using Filter = std::unique_ptr<void, FilterDeleter>;
+
+absl::Status Bad(absl::string_view field, absl::string_view reason) {
+  return BadField(absl::StrCat("seccomp profile: ", field), reason);
+}
+
+absl::StatusOr<std::string> Text(const Json& object, const char* key) {
+  const auto it = object.find(key);
+  if (it == object.end() || !it->is_string()) return Bad(key, "is missing or not a string");
+  return it->get<std::string>();
+}
+
+// 0 to `max`, or `otherwise` if absent.
+absl::StatusOr<uint64_t> Number(const Json& object, const char* key, uint64_t max,
+                                uint64_t otherwise) {
+  const auto it = object.find(key);
+  if (it == object.end() || it->is_null()) return otherwise;
+  if (!it->is_number_unsigned() || it->get<uint64_t>() > max) {
+    return Bad(key, absl::StrCat("is not a number between 0 and ", max));
+  }
+  return it->get<uint64_t>();
+}
+
+absl::StatusOr<uint32_t> Action(const std::string& name, uint32_t errno_ret) {
+  if (name == "SCMP_ACT_ALLOW") return SCMP_ACT_ALLOW;
+  if (name == "SCMP_ACT_ERRNO") return SCMP_ACT_ERRNO(errno_ret);
+  if (name == "SCMP_ACT_KILL" || name == "SCMP_ACT_KILL_THREAD") return SCMP_ACT_KILL_THREAD;
+  if (name == "SCMP_ACT_KILL_PROCESS") return SCMP_ACT_KILL_PROCESS;
+  if (name == "SCMP_ACT_TRAP") return SCMP_ACT_TRAP;
+  if (name == "SCMP_ACT_LOG") return SCMP_ACT_LOG;
+  if (name == "SCMP_ACT_TRACE") return SCMP_ACT_TRACE(errno_ret);
+  if (name == "SCMP_ACT_NOTIFY") return Bad("action", "SCMP_ACT_NOTIFY is not supported");
+  return Bad("action", absl::StrCat("unknown action ", Quoted(name)));
+}
+
+absl::StatusOr<scmp_compare> Operator(const std::string& name) {
+  if (name == "SCMP_CMP_NE") return SCMP_CMP_NE;
+  if (name == "SCMP_CMP_LT") return SCMP_CMP_LT;
+  if (name == "SCMP_CMP_LE") return SCMP_CMP_LE;
+  if (name == "SCMP_CMP_EQ") return SCMP_CMP_EQ;
+  if (name == "SCMP_CMP_GE") return SCMP_CMP_GE;
+  if (name == "SCMP_CMP_GT") return SCMP_CMP_GT;
+  if (name == "SCMP_CMP_MASKED_EQ") return SCMP_CMP_MASKED_EQ;
+  return Bad("op", absl::StrCat("unknown operator ", Quoted(name)));
+}
+
+absl::StatusOr<uint32_t> Architecture(const std::string& name) {
+  constexpr struct {
+    const char* name;
+    uint32_t token;
+  } kKnown[] = {
+      {"X86", SCMP_ARCH_X86},           {"X86_64", SCMP_ARCH_X86_64},
+      {"X32", SCMP_ARCH_X32},           {"ARM", SCMP_ARCH_ARM},
+      {"AARCH64", SCMP_ARCH_AARCH64},   {"MIPS", SCMP_ARCH_MIPS},
+      {"MIPS64", SCMP_ARCH_MIPS64},     {"MIPS64N32", SCMP_ARCH_MIPS64N32},
+      {"MIPSEL", SCMP_ARCH_MIPSEL},     {"MIPSEL64", SCMP_ARCH_MIPSEL64},
+      {"PPC", SCMP_ARCH_PPC},           {"MIPSEL64N32", SCMP_ARCH_MIPSEL64N32},
+      {"PPC64", SCMP_ARCH_PPC64},       {"PPC64LE", SCMP_ARCH_PPC64LE},
+      {"S390", SCMP_ARCH_S390},         {"S390X", SCMP_ARCH_S390X},
+      {"RISCV64", SCMP_ARCH_RISCV64},   {"PARISC", SCMP_ARCH_PARISC},
+      {"PARISC64", SCMP_ARCH_PARISC64},
+  };
+  for (const auto& known : kKnown) {
+    if (name == absl::StrCat("SCMP_ARCH_", known.name)) return known.token;
+  }
+  return Bad("architectures", absl::StrCat("unknown architecture ", Quoted(name)));
+}
+
+absl::Status Check(int result, absl::string_view what) {
+  if (result == 0) return absl::OkStatus();
+  return Bad(what, absl::StrCat("libseccomp refuses it (", ErrnoName(-result), ")"));
+}
+
+absl::Status AddArchitectures(void* filter, const Json& profile) {
+  const auto it = profile.find("architectures");
+  if (it == profile.end() || it->is_null()) return absl::OkStatus();
+  if (!it->is_array()) return Bad("architectures", "is not a list");
+  for (const Json& name : *it) {
+    if (!name.is_string()) return Bad("architectures", "has an entry that is not a string");
+    CRISP_ASSIGN_OR_RETURN(const uint32_t token, Architecture(name.get<std::string>()));
+    const int added = ::seccomp_arch_add(filter, token);
+    if (added == -EEXIST) continue;  // The native one is there from the start.
+    CRISP_RETURN_IF_ERROR(Check(added, name.get<std::string>()));
+  }
+  return absl::OkStatus();
+}
+
+absl::StatusOr<std::vector<scmp_arg_cmp>> Conditions(const Json& call) {
+  std::vector<scmp_arg_cmp> conditions;
+  const auto it = call.find("args");
+  if (it == call.end() || it->is_null()) return conditions;
+  if (!it->is_array()) return Bad("args", "is not a list");
+  for (const Json& arg : *it) {
+    if (!arg.is_object()) return Bad("args", "has an entry that is not an object");
+    scmp_arg_cmp condition = {};
+    CRISP_ASSIGN_OR_RETURN(const uint64_t index, Number(arg, "index", 5, 0));
+    CRISP_ASSIGN_OR_RETURN(condition.datum_a, Number(arg, "value", UINT64_MAX, 0));
+    CRISP_ASSIGN_OR_RETURN(condition.datum_b, Number(arg, "valueTwo", UINT64_MAX, 0));
+    CRISP_ASSIGN_OR_RETURN(const std::string op, Text(arg, "op"));
+    CRISP_ASSIGN_OR_RETURN(condition.op, Operator(op));
+    condition.arg = static_cast<unsigned int>(index);
+    conditions.push_back(condition);
+  }
+  return conditions;
+}
+
+bool RepeatsAnArgument(const std::vector<scmp_arg_cmp>& conditions) {
+  unsigned int seen = 0;
+  for (const scmp_arg_cmp& condition : conditions) {
+    if ((seen & 1U << condition.arg) != 0) return true;
+    seen |= 1U << condition.arg;
+  }
+  return false;
+}
+
+absl::Status AddCall(void* filter, const std::string& name, uint32_t action,
+                     const std::vector<scmp_arg_cmp>& conditions) {
+  const int number = ::seccomp_syscall_resolve_name(name.c_str());
+  if (number == __NR_SCMP_ERROR) return absl::OkStatus();
+  if (!RepeatsAnArgument(conditions)) {
+    return Check(
+        ::seccomp_rule_add_array(filter, action, number,
+                                 static_cast<unsigned int>(conditions.size()), conditions.data()),
+        name);
+  }
+  for (const scmp_arg_cmp& condition : conditions) {
+    CRISP_RETURN_IF_ERROR(
+        Check(::seccomp_rule_add_array(filter, action, number, 1, &condition), name));
+  }
+  return absl::OkStatus();
+}
+
+absl::Status AddRule(void* filter, const Json& call, uint32_t default_action) {
+  if (!call.is_object()) return Bad("syscalls", "has an entry that is not an object");
+  CRISP_ASSIGN_OR_RETURN(const std::string action_name, Text(call, "action"));
+  CRISP_ASSIGN_OR_RETURN(const uint64_t errno_ret, Number(call, "errnoRet", kMaxErrno, EPERM));
+  CRISP_ASSIGN_OR_RETURN(const uint32_t action,
+                         Action(action_name, static_cast<uint32_t>(errno_ret)));
+  CRISP_ASSIGN_OR_RETURN(const std::vector<scmp_arg_cmp> conditions, Conditions(call));
+  const auto names = call.find("names");
+  if (names == call.end() || !names->is_array() || names->empty()) {
+    return Bad("syscalls", "has an entry without names");
+  }
+  for (const Json& name : *names) {
+    if (!name.is_string() || name.get<std::string>().empty()) {
+      return Bad("names", "has an entry that is not a name");
+    }
+    // A rule that says what holds anyway; libseccomp would call it an error.
+    if (action == default_action) continue;
+    CRISP_RETURN_IF_ERROR(AddCall(filter, name.get<std::string>(), action, conditions));
+  }
+  return absl::OkStatus();
+}
+
+absl::Status CheckExtras(const Json& profile) {
+  if (profile.contains("listenerPath") || profile.contains("listenerMetadata")) {
+    return Bad("listenerPath", "notification listeners are not supported");
+  }
+  const auto flags = profile.find("flags");
+  if (flags == profile.end() || flags->is_null()) return absl::OkStatus();
+  if (!flags->is_array()) return Bad("flags", "is not a list");
+  for (const Json& flag : *flags) {
+    const std::string name = flag.is_string() ? flag.get<std::string>() : "";
+    if (name != "SECCOMP_FILTER_FLAG_TSYNC" && name != "SECCOMP_FILTER_FLAG_LOG" &&
+        name != "SECCOMP_FILTER_FLAG_SPEC_ALLOW") {
+      return Bad("flags", absl::StrCat("unknown flag ", Quoted(name)));
+    }
+  }
+  return absl::OkStatus();
+}
+
+absl::StatusOr<std::string> Export(void* filter) {
+  CRISP_ASSIGN_OR_RETURN(
+      UniqueFd fd, SysFd("memfd_create", [] { return ::memfd_create("seccomp", MFD_CLOEXEC); }));
+  CRISP_RETURN_IF_ERROR(Check(::seccomp_export_bpf(filter, fd.get()), "filter"));
+  CRISP_RETURN_IF_ERROR(Sys("rewind filter", [&] { return ::lseek(fd.get(), 0, SEEK_SET); }));
+  auto program = ReadAll(fd.get(), kMaxProgram);
+  if (absl::IsOutOfRange(program.status())) {
+    return Bad("syscalls", "more rules than the kernel's 4096 instructions hold");
+  }
+  return program;
+}
+
+}  // namespace
+
+absl::StatusOr<std::string> CompileSeccomp(const Json& profile) {
+  if (!profile.is_object()) return Bad("profile", "is not an object");
+  CRISP_RETURN_IF_ERROR(CheckExtras(profile));
+  CRISP_ASSIGN_OR_RETURN(const std::string default_name, Text(profile, "defaultAction"));
+  CRISP_ASSIGN_OR_RETURN(const uint64_t errno_ret,
+                         Number(profile, "defaultErrnoRet", kMaxErrno, EPERM));
+  CRISP_ASSIGN_OR_RETURN(const uint32_t default_action,
+                         Action(default_name, static_cast<uint32_t>(errno_ret)));
+  const Filter filter(::seccomp_init(default_action));
+  if (filter == nullptr) return Bad("defaultAction", "libseccomp refuses it");
+  CRISP_RETURN_IF_ERROR(AddArchitectures(filter.get(), profile));
+  const auto calls = profile.find("syscalls");
+  if (calls != profile.end() && !calls->is_null()) {
+    if (!calls->is_array()) return Bad("syscalls", "is not a list");
+    for (const Json& call : *calls) {
+      CRISP_RETURN_IF_ERROR(AddRule(filter.get(), call, default_action));
+    }
+  }
+  return Export(filter.get());
+}
+
+Json WithoutUnknownCalls(const Json& profile) {
+  Json out = profile;
+  Json kept = Json::array();
+  const auto calls = profile.find("syscalls");
+  if (calls == profile.end() || !calls->is_array()) return out;
+  for (const Json& call : *calls) {
+    Json names = Json::array();
+    for (const Json& name : call.at("names")) {
+      if (::seccomp_syscall_resolve_name(name.get<std::string>().c_str()) != __NR_SCMP_ERROR) {
+        names.push_back(name);
+      }
+    }
+    if (names.empty()) continue;
+    Json one = call;
+    one["names"] = std::move(names);
+    kept.push_back(std::move(one));
+  }
+  out["syscalls"] = std::move(kept);
+  return out;
+}
+
+}  // namespace crisp::cri
