@@ -19,8 +19,8 @@
 #include "cri/containerd/managed_containerd.h"
 #include "cri/containers/exit_monitor.h"
 #include "cri/images/image_store.h"
-#include "cri/images/rpc/image_service.h"
-#include "cri/images/rpc/import_service.h"
+#include "cri/images/image_service.h"
+#include "cri/images/import_service.h"
 #include "cri/main/pause_rootfs.h"
 #include "cri/main/server.h"
 #include "cri/main/state_lock.h"
@@ -67,8 +67,8 @@ struct Daemon::Parts {
   std::unique_ptr<ExitMonitor> exits;
   std::unique_ptr<Background> tidy;
   std::unique_ptr<RpcContext> rpc;
-  std::unique_ptr<RuntimeServiceImpl> runtime_service;
-  std::unique_ptr<ImageServiceImpl> image_service;
+  std::unique_ptr<RuntimeService> runtime_service;
+  std::unique_ptr<ImageService> image_service;
   std::unique_ptr<ImportService> import_service;
   std::unique_ptr<VolumesService> volumes_service;
   std::unique_ptr<Server> server;
@@ -185,8 +185,8 @@ void Daemon::Parts::Wire() {
 
 absl::Status Daemon::Parts::Serve() {
   rpc = std::make_unique<RpcContext>(config, node, context, containerd.get());
-  runtime_service = std::make_unique<RuntimeServiceImpl>(rpc.get());
-  image_service = std::make_unique<ImageServiceImpl>(images.get(), Clock::Real());
+  runtime_service = std::make_unique<RuntimeService>(rpc.get());
+  image_service = std::make_unique<ImageService>(images.get());
   import_service = std::make_unique<ImportService>(images.get());
   volumes_service = std::make_unique<VolumesService>(objects.get(), volumes.get());
   CRISP_ASSIGN_OR_RETURN(

@@ -41,7 +41,7 @@ grpc::Status Serve(const char* name, RpcContext& context, grpc::ServerContext* s
 }  // namespace
 
 #define CRISP_RPC(name)                                                            \
-  grpc::Status RuntimeServiceImpl::name(grpc::ServerContext* call,                 \
+  grpc::Status RuntimeService::name(grpc::ServerContext* call,                 \
                                         const runtime::v1::name##Request* request, \
                                         runtime::v1::name##Response* response) {   \
     return Serve(#name, context_, call, &rpc::name, *request, response);           \

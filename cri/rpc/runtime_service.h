@@ -12,9 +12,9 @@
 
 namespace crisp::cri {
 
-class RuntimeServiceImpl final : public runtime::v1::RuntimeService::Service {
+class RuntimeService final : public runtime::v1::RuntimeService::Service {
  public:
-  explicit RuntimeServiceImpl(RpcContext* context) : context_(*context) {}
+  explicit RuntimeService(RpcContext* context) : context_(*context) {}
 
 #define CRISP_RPC(name)                                                                   \
   grpc::Status name(grpc::ServerContext* call, const runtime::v1::name##Request* request, \
