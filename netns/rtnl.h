@@ -54,7 +54,7 @@ class Rtnl {
   absl::StatusOr<std::vector<LinkAddress>> Addresses();
 
   absl::Status AddBridge(const std::string& name, const MacAddress& mac);  // Comes up.
-  absl::Status AddVeth(const VethPair& pair);                              // Both ends come up.
+  absl::Status AddVeth(const VethPair& pair);  // This end comes up, the peer does not.
   absl::Status SetUp(int index);
   // Lets a bridge send a frame back through the port that it came from.
   absl::Status SetHairpin(int index);

@@ -50,11 +50,12 @@ absl::Status SetSysctl(const std::string& path, const std::string& value) {
   return WriteKernelFile(path, value);
 }
 
-// In the pod: the address and the way out.
+// In the pod: the address, the link up, and the way out.
 absl::Status Configure(const Ipv4Net& address, Ipv4 gateway) {
   CRISP_ASSIGN_OR_RETURN(Rtnl rtnl, Rtnl::Open());
   CRISP_ASSIGN_OR_RETURN(const Link link, rtnl.FindLink(kPodInterface));
   CRISP_RETURN_IF_ERROR(rtnl.AddAddress(link.index, address));
+  CRISP_RETURN_IF_ERROR(rtnl.SetUp(link.index));
   return rtnl.AddDefaultRoute(link.index, gateway);
 }
 
