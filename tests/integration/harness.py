@@ -9,6 +9,7 @@ machine's own network is not touched. Every test of a NodeTest begins and ends o
 node without pods, and fails if it left anything behind.
 """
 
+import atexit
 import json
 import os
 import shutil
@@ -56,6 +57,27 @@ def example(name):
         return json.load(f)
 
 
+# What ends with the tests however they end: see runner.py.
+_live_nodes = []
+
+
+@atexit.register
+def _destroy_nodes():
+    for node in list(_live_nodes):
+        node.destroy()
+
+
+def network_holder():
+    """A process with a network namespace of its own; it does not outlive this one."""
+    process = subprocess.Popen(
+        [tools.theirs("unshare"), "--net", "setpriv", "--pdeathsig", "KILL", "sleep", "infinity"],
+        stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+    )  # fmt: skip
+    own = os.readlink("/proc/self/ns/net")
+    eventually(lambda: os.readlink(f"/proc/{process.pid}/ns/net") != own, what="a network namespace")
+    return process
+
+
 class Node:
     """crispd on directories of its own. `config` is appended to its TOML."""
 
@@ -74,14 +96,8 @@ class Node:
         self.daemon = None
         self._extra_config = config
         # A process whose network namespace is this node's "host".
-        self.holder = subprocess.Popen(
-            [tools.theirs("unshare"), "--net", "sleep", "infinity"], stdin=subprocess.DEVNULL
-        )
-        eventually(lambda: os.path.exists(f"/proc/{self.holder.pid}/ns/net"), what="the holder")
-        own = os.readlink("/proc/self/ns/net")
-        eventually(
-            lambda: os.readlink(f"/proc/{self.holder.pid}/ns/net") != own, what="a network namespace"
-        )
+        self.holder = network_holder()
+        _live_nodes.append(self)
         try:
             self.in_netns("ip", "link", "set", "lo", "up")
             self._write_config()
@@ -241,6 +257,8 @@ config_dirs = ["{self.certs}"]
             if os.path.exists(f"{self.base}/crispd.log"):
                 shutil.copy(f"{self.base}/crispd.log", name)
         shutil.rmtree(self.base, ignore_errors=True)
+        if self in _live_nodes:
+            _live_nodes.remove(self)
 
     # --- clients
 
@@ -268,7 +286,8 @@ config_dirs = ["{self.certs}"]
         )  # fmt: skip
 
     def crictl_json(self, *argv):
-        return json.loads(self.crictl(*argv, "-o", "json").stdout)
+        # Flags stand before arguments.
+        return json.loads(self.crictl(argv[0], "-o", "json", *argv[1:]).stdout)
 
     def crisp(self, *argv, check=True, timeout=90, **kwargs):
         result = run(
@@ -395,9 +414,14 @@ class NodeTest(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
         cls.node = cls.make_node()
-        # The first pod makes what all pods share (a bridge, a chain): not a leak.
-        cls.warm_up()
-        cls.clean = leaks.snapshot(cls.node)
+        try:
+            # The first pod makes what all pods share (a bridge, a chain): not a leak.
+            cls.warm_up()
+            cls.clean = leaks.snapshot(cls.node)
+        except BaseException:
+            print(f"--- crispd\n{cls.node.log_tail()}")
+            cls.node.destroy()
+            raise
 
     @classmethod
     def make_node(cls):
@@ -418,7 +442,8 @@ class NodeTest(unittest.TestCase):
             cls.node = None
 
     def setUp(self):
-        self.assertEqual(self.node.pod_ids(), [], "the test before this one left pods")
+        # The test that left pods has failed already; this one shall have its chance.
+        self.node.remove_all_pods()
 
     def tearDown(self):
         failed = not self._outcome.success

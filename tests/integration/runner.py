@@ -9,6 +9,7 @@ The exit code is 0 if nothing failed. tools/test adds the numbers up.
 import argparse
 import json
 import os
+import signal
 import sys
 import time
 import unittest
@@ -74,6 +75,12 @@ def main():
     args = parser.parse_args()
     if args.keep_logs:
         os.environ["CRISP_KEEP_LOGS"] = args.keep_logs
+
+    # Told to stop, the nodes are still taken down (harness.py does so at exit).
+    def stop(*_):
+        raise KeyboardInterrupt
+
+    signal.signal(signal.SIGTERM, stop)
     suite = unittest.defaultTestLoader.loadTestsFromNames(args.names)
     stream = open(os.devnull, "w", encoding="utf-8")
     result = unittest.TextTestRunner(stream=stream, resultclass=Result, verbosity=0).run(suite)

@@ -88,9 +88,7 @@ class Builtin(Checks, harness.NodeTest):
         run("ip", "link", "add", "world0", "type", "veth", "peer", "name", "world1")
         holder = None
         try:
-            holder = harness.subprocess.Popen(["unshare", "--net", "sleep", "infinity"])
-            own = os.readlink("/proc/self/ns/net")
-            eventually(lambda: os.readlink(f"/proc/{holder.pid}/ns/net") != own, what="the world")
+            holder = harness.network_holder()
             run("ip", "link", "set", "world1", "netns", str(holder.pid))
             run("ip", "addr", "add", "198.51.100.1/24", "dev", "world0")
             run("ip", "link", "set", "world0", "up")
