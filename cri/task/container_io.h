@@ -9,7 +9,9 @@
 // Threads:   safe. Output is handled on the loop's thread.
 // Errors:    errno kept; AlreadyExists from Create if the directory is there.
 // Crash:     what was read and not yet logged is lost (at most 64 KiB and an
-//            unended line); what is in the FIFO is read by Adopt.
+//            unended line); what is in the FIFO is read by Adopt. But runc's shim
+//            closes both ends when the container ends: if nobody reads just then,
+//            what the FIFO still held (at most 64 KiB) is lost too.
 #ifndef CRISP_CRI_TASK_CONTAINER_IO_H_
 #define CRISP_CRI_TASK_CONTAINER_IO_H_
 
