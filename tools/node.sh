@@ -6,9 +6,15 @@
 node_root=/var/lib/crisp-run    # images, snapshots, objects
 node_state=/run/crisp-run       # sockets, records, pinned namespaces
 node_bridge=crisp-run0
+node_logs=/var/log/pods
 node_socket=
 
-socket_answers() { [[ -S $1 ]] && "$node_bin/crisp" --endpoint "unix://$1" get pods >/dev/null 2>&1; }
+# crisp on the node whose socket is node_socket; logs of our own node go with it.
+crisp() {
+  CRISP_ADDRESS=unix://$node_socket CRISP_LOG_ROOT=$node_logs "$node_bin/crisp" "$@"
+}
+
+socket_answers() { [[ -S $1 ]] && CRISP_ADDRESS=unix://$1 "$node_bin/crisp" version >/dev/null 2>&1; }
 
 # Sets node_socket to a node that serves already: the machine's own, or one kept by
 # an earlier `tools/run --keep`.
@@ -17,6 +23,7 @@ find_node() {
   for socket in /run/crisp/crisp.sock "$node_state/crisp.sock"; do
     if socket_answers "$socket"; then
       node_socket=$socket
+      [[ $socket == /run/crisp/crisp.sock ]] || node_logs=$node_root/logs
       return 0
     fi
   done
@@ -50,6 +57,7 @@ start_node() {
   for _ in {1..300}; do
     if socket_answers "$node_state/crisp.sock"; then
       node_socket=$node_state/crisp.sock
+      node_logs=$node_root/logs
       return 0
     fi
     if ! kill -0 "$pid" 2>/dev/null; then
@@ -102,12 +110,12 @@ end_processes() {
 # Ends the pods, crispd, its containerd, and removes what they made. Does as much as it
 # can: it also runs after a failure, and finds a node that is half there.
 stop_node() {
-  local pod mount
+  local namespace pod mount
   if socket_answers "$node_state/crisp.sock"; then
-    while read -r pod; do
-      "$node_bin/crisp" --endpoint "unix://$node_state/crisp.sock" delete pod "$pod" || true
-    done < <("$node_bin/crisp" --endpoint "unix://$node_state/crisp.sock" get pods 2>/dev/null |
-      awk 'NR > 1 { print $1 }')
+    node_socket=$node_state/crisp.sock node_logs=$node_root/logs
+    while read -r namespace pod _; do
+      crisp delete pod -n "$namespace" "$pod" --grace-period 1 || true
+    done < <(crisp get pods --all-namespaces --no-headers 2>/dev/null)
   fi
   end_processes
   # What is still mounted below our two directories, innermost first.

@@ -290,11 +290,10 @@ config_dirs = ["{self.certs}"]
         return json.loads(self.crictl(argv[0], "-o", "json", *argv[1:]).stdout)
 
     def crisp(self, *argv, check=True, timeout=90, **kwargs):
-        result = run(
-            tools.ours("crisp"), "--endpoint", self.endpoint, *argv, check=check, timeout=timeout,
-            **kwargs,
-        )  # fmt: skip
-        return result
+        environment = dict(os.environ, CRISP_ADDRESS=self.endpoint, CRISP_LOG_ROOT=self.logs)
+        return run(
+            tools.ours("crisp"), *argv, check=check, timeout=timeout, env=environment, **kwargs
+        )
 
     def call(self, method, request, timeout=60):
         """One RPC; the reply as a dict, or RpcError."""

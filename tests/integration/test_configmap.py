@@ -39,7 +39,7 @@ class Cli(harness.NodeTest):
         self.assertEqual(self.node.crisp("exec", "pod", "--", "ls", "-A", "/tmp").stdout, "server.xml\n")
         self.assertIn("Running", self.node.crisp("get", "pods").stdout)
         self.node.container_ids(), self.node.pod_ids()
-        self.node.crisp("delete", "-f", example_path(manifest))
+        self.node.crisp("delete", "--grace-period=1", "-f", example_path(manifest))
         self.assertEqual(self.node.pod_ids(), [])
 
     def test_one_key_as_a_file_with_items(self):
@@ -98,7 +98,7 @@ class Cli(harness.NodeTest):
         self.node.crisp("create", "configmap", "nowhere", "--from-literal=a=b")
         self.node.crisp("apply", "-f", example_path("missing-configmap.yaml"))
         self.assertEqual(self.node.crisp("exec", "missing-configmap", "--", "cat", "/etc/settings/a").stdout, "b")
-        self.node.crisp("delete", "-f", example_path("missing-configmap.yaml"))
+        self.node.crisp("delete", "--grace-period=1", "-f", example_path("missing-configmap.yaml"))
         self.node.crisp("delete", "configmap", "nowhere")
 
     def test_create_configmap_from_literals_files_and_env_files(self):
