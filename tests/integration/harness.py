@@ -10,6 +10,7 @@ node without pods, and fails if it left anything behind.
 """
 
 import atexit
+import base64
 import json
 import os
 import shutil
@@ -372,9 +373,24 @@ config_dirs = ["{self.certs}"]
             self.start_container(made[-1])
         return pod_id, made
 
-    def exec(self, container_id, *argv, check=True):
-        """stdout of a command in a container, by ExecSync."""
-        return self.crictl("exec", "-s", container_id, *argv, check=check)
+    def exec(self, container_id, *argv, check=True, timeout=30):
+        """A command in a container by ExecSync, as a CompletedProcess. (crictl prints line
+        ends of its own after the output.)"""
+        argv = [str(a) for a in argv]
+        request = {"container_id": container_id, "cmd": argv, "timeout": timeout}
+        try:
+            reply = self.call(RUNTIME + "ExecSync", request, timeout=timeout + 20)
+        except RpcError as e:
+            if check:
+                raise
+            return subprocess.CompletedProcess(argv, 255, "", f"{e.code}: {e.message}")
+        out, err = (
+            base64.b64decode(reply.get(name, "")).decode(errors="replace") for name in ("stdout", "stderr")
+        )
+        result = subprocess.CompletedProcess(argv, reply.get("exit_code", 0), out, err)
+        if check and result.returncode != 0:
+            raise Failed(argv, result)
+        return result
 
     def sh(self, container_id, script):
         return self.exec(container_id, "sh", "-c", script).stdout

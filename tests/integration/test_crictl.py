@@ -212,8 +212,10 @@ class Inside(harness.NodeTest):
             {"container_id": container_id, "cmd": ["sh", "-c", "echo out; echo err >&2; exit 5"], "timeout": 10},
         )
         self.assertEqual(reply, {"stdout": "b3V0Cg==", "stderr": "ZXJyCg==", "exit_code": 5})
-        result = self.node.exec(container_id, "false", check=False)
+        self.assertIn("through crictl\n", self.node.crictl("exec", "-s", container_id, "echo", "through crictl").stdout)
+        result = self.node.crictl("exec", "-s", container_id, "sh", "-c", "exit 3", check=False)
         self.assertNotEqual(result.returncode, 0)
+        self.assertIn("3", result.stderr)
         self.assertEqual(self.node.sh(container_id, "pwd"), "/tmp\n")
         self.assertEqual(self.node.sh(container_id, "echo $GREETING"), "hello\n")
 
