@@ -24,23 +24,16 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
-#include "absl/types/optional.h"
 #include "api/containerd/mount.pb.h"
 #include "base/clock.h"
 #include "cri/containerd/containerd.h"
 #include "cri/containerd/snapshot_store.h"
+#include "cri/images/fs_usage.h"
 #include "cri/images/image.h"
 #include "cri/images/import/archive_reader.h"
 #include "cri/images/registry/credentials.h"
 
 namespace crisp::cri {
-
-struct FsUsage {
-  std::string mountpoint;  // A real directory on the filesystem that holds the images.
-  uint64_t used_bytes = 0;
-  uint64_t inodes_used = 0;
-  absl::Time at;
-};
 
 struct ImageStoreOptions {
   std::vector<std::string> certs_dirs = {"/etc/crisp/certs.d", "/etc/containerd/certs.d"};
@@ -78,10 +71,10 @@ class ImageStore {
   absl::StatusOr<std::vector<Image>> Import(ArchiveReader& archive, const std::string& name);
 
   // The bytes of the image's config, for people.
-  absl::StatusOr<std::string> ConfigJson(const Image& image) const;
+  absl::StatusOr<std::string> ConfigJson(const Image& image);
 
   // What images take on disk: unpacked layers and compressed content.
-  absl::StatusOr<FsUsage> FsInfo() const;
+  absl::StatusOr<FsUsage> FsInfo();
 
   // A writable snapshot `key` on top of the image, alive until RemoveSnapshot
   // even if the image goes. An existing `key` is returned as it is. `lease` may
@@ -93,7 +86,7 @@ class ImageStore {
                                                                      const std::string& key,
                                                                      const std::string& lease = "");
   absl::Status RemoveSnapshot(const std::string& key);  // OK if absent.
-  absl::StatusOr<SnapshotUsage> Usage(const std::string& key) const;
+  absl::StatusOr<SnapshotUsage> Usage(const std::string& key);
 
  private:
   class Impl;

@@ -26,8 +26,8 @@ std::string Sha256::Finish() {
   unsigned char sum[EVP_MAX_MD_SIZE];
   unsigned int size = 0;
   EVP_DigestFinal_ex(context_->evp, sum, &size);
-  return absl::StrCat("sha256:", absl::BytesToHexString(absl::string_view(
-                                     reinterpret_cast<const char*>(sum), size)));
+  return absl::StrCat("sha256:", absl::BytesToHexString(
+                                     absl::string_view(reinterpret_cast<const char*>(sum), size)));
 }
 
 }  // namespace crisp::cri

@@ -1,0 +1,76 @@
+#include "cri/images/pull_flights.h"
+
+#include <atomic>
+#include <utility>
+
+#include "absl/time/time.h"
+#include "absl/types/optional.h"
+
+namespace crisp::cri {
+
+struct PullFlights::Flight {
+  std::atomic<bool> stop{false};
+  std::thread thread;
+  int callers = 1;  // The rest under mu_.
+  absl::optional<absl::StatusOr<std::string>> result;
+};
+
+PullFlights::~PullFlights() {
+  std::list<std::shared_ptr<Flight>> all;
+  {
+    absl::MutexLock lock(&mu_);
+    all.swap(all_);
+    flights_.clear();
+  }
+  for (const auto& flight : all) flight->stop = true;
+  for (const auto& flight : all) flight->thread.join();
+}
+
+void PullFlights::Reap() {
+  std::list<std::shared_ptr<Flight>> ended;
+  {
+    absl::MutexLock lock(&mu_);
+    for (auto it = all_.begin(); it != all_.end();) {
+      const auto next = std::next(it);
+      if ((*it)->result.has_value()) ended.splice(ended.end(), all_, it);
+      it = next;
+    }
+  }
+  for (const auto& flight : ended) flight->thread.join();
+}
+
+absl::StatusOr<std::string> PullFlights::Run(const std::string& key, const Cancelled& gone,
+                                             Work work) {
+  Reap();
+  absl::MutexLock lock(&mu_);
+  std::shared_ptr<Flight> flight;
+  if (const auto found = flights_.find(key); found != flights_.end()) {
+    flight = found->second;
+    ++flight->callers;
+  } else {
+    flight = std::make_shared<Flight>();
+    flights_[key] = flight;
+    all_.push_back(flight);
+    flight->thread = std::thread([this, key, self = flight, work = std::move(work)] {
+      absl::StatusOr<std::string> result = work([&self] { return self->stop.load(); });
+      absl::MutexLock done(&mu_);
+      self->result = std::move(result);
+      const auto mine = flights_.find(key);
+      if (mine != flights_.end() && mine->second == self) flights_.erase(mine);
+      changed_.SignalAll();
+    });
+  }
+  while (!flight->result.has_value()) {
+    changed_.WaitWithTimeout(&mu_, absl::Milliseconds(50));
+    if (flight->result.has_value() || !gone || !gone()) continue;
+    if (--flight->callers == 0) {
+      flight->stop = true;
+      const auto mine = flights_.find(key);
+      if (mine != flights_.end() && mine->second == flight) flights_.erase(mine);
+    }
+    return absl::CancelledError("the caller went away during the pull");
+  }
+  return *flight->result;
+}
+
+}  // namespace crisp::cri
