@@ -38,6 +38,7 @@ seconds_since() {
 }
 
 # step TEXT COMMAND...: one line on the screen, the output in the log, its tail on failure.
+# COMMAND runs without `set -e`; a function given here returns its failures.
 step() {
   local text=$1 start status=0
   shift
