@@ -123,8 +123,11 @@ absl::Status BlobWriter::Commit(const Labels& labels) {
     request.mutable_labels()->insert(labels.begin(), labels.end());
     const absl::StatusOr<api::WriteContentResponse> reply = Exchange(request);
     if (reply.ok()) {
-      (void)stream_->WritesDone();
       // The commit has been acknowledged: how the stream ends changes nothing.
+      (void)stream_->WritesDone();
+      api::WriteContentResponse last;
+      while (stream_->Read(&last)) {
+      }
       (void)Finish();
       return absl::OkStatus();
     }

@@ -18,6 +18,7 @@
 namespace crisp::cri {
 namespace {
 
+constexpr absl::Duration kReconnectCheck = absl::Milliseconds(250);
 constexpr char kSnapshotterType[] = "io.containerd.snapshotter.v1";
 
 std::shared_ptr<grpc::Channel> MakeChannel(const std::string& socket) {
@@ -73,7 +74,30 @@ Containerd::Containerd(std::string socket, std::string ns, std::shared_ptr<grpc:
       tasks_(Tasks::NewStub(channel_)),
       events_(Events::NewStub(channel_)),
       introspection_(Introspection::NewStub(channel_)),
-      version_(VersionService::NewStub(channel_)) {}
+      version_(VersionService::NewStub(channel_)),
+      reconnector_([this] { KeepConnected(); }) {}
+
+Containerd::~Containerd() {
+  {
+    absl::MutexLock lock(&mu_);
+    closing_ = true;
+  }
+  reconnector_.join();
+}
+
+// gRPC moves a handshake on only while some thread waits inside it. Calls that
+// fail at once do not wait, so that without this thread an attempt to connect
+// would be left alone until it timed out.
+void Containerd::KeepConnected() {
+  const auto closing_soon = [this] {
+    absl::MutexLock lock(&mu_);
+    return mu_.AwaitWithTimeout(absl::Condition(&closing_), kReconnectCheck);
+  };
+  while (!closing_soon()) {
+    (void)channel_->WaitForConnected(std::chrono::system_clock::now() +
+                                     absl::ToChronoMilliseconds(kReconnectCheck));
+  }
+}
 
 std::unique_ptr<grpc::ClientContext> Containerd::Context(absl::Duration timeout,
                                                          const std::string& lease) const {
@@ -137,10 +161,10 @@ absl::Status Containerd::UseSnapshotter(const std::string& name) {
     for (const Plugin& plugin : plugins) {
       if (plugin.id() != candidate) continue;
       if (!plugin.has_init_err()) {
-        const auto root = plugin.exports().find("root");
+        CRISP_ASSIGN_OR_RETURN(const std::string root, RootOf(plugin));
         absl::MutexLock lock(&mu_);
         snapshotter_ = candidate;
-        snapshotter_root_ = root == plugin.exports().end() ? "" : root->second;
+        snapshotter_root_ = root;
         return absl::OkStatus();
       }
       why = plugin.init_err().message();
@@ -148,6 +172,18 @@ absl::Status Containerd::UseSnapshotter(const std::string& name) {
     absl::StrAppend(&reason, reason.empty() ? "" : "; ", "snapshotter \"", candidate, "\": ", why);
   }
   return absl::FailedPreconditionError(reason);
+}
+
+absl::StatusOr<std::string> Containerd::RootOf(const Plugin& plugin) {
+  const auto root = plugin.exports().find("root");
+  if (root != plugin.exports().end()) return root->second;
+  // Not every snapshotter of every version says. All plugins' directories are
+  // named "<type>.<id>" and stand side by side; the content store always says.
+  CRISP_ASSIGN_OR_RETURN(const std::vector<Plugin> stores,
+                         Plugins({"type==io.containerd.content.v1,id==content"}));
+  if (stores.empty() || stores[0].exports().count("root") == 0) return std::string();
+  const std::string& content = stores[0].exports().at("root");
+  return absl::StrCat(content.substr(0, content.rfind('/') + 1), plugin.type(), ".", plugin.id());
 }
 
 std::string Containerd::snapshotter() const {

@@ -3,10 +3,11 @@
 // plugin of its own).
 //
 // Ownership: owns the channel. Stubs are borrowed and live as long as this.
-// Threads:   safe. The stubs are safe; a ClientContext is for one call.
-// Errors:    Unavailable while containerd is away: calls fail at once and the
-//            channel tries again at least every second, so that nothing hangs on
-//            a dead daemon. WaitReady is for those who want to wait.
+// Threads:   safe. The stubs are safe; a ClientContext is for one call. A thread of
+//            its own brings the connection back when containerd does.
+// Errors:    Unavailable while containerd is away: calls fail at once, so that
+//            nothing hangs on a dead daemon, and about a second after it is back
+//            they succeed. WaitReady is for those who want to wait.
 // Crash:     holds no state that outlives it.
 #ifndef CRISP_CRI_CONTAINERD_CONTAINERD_H_
 #define CRISP_CRI_CONTAINERD_CONTAINERD_H_
@@ -15,6 +16,7 @@
 
 #include <memory>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "absl/status/status.h"
@@ -59,6 +61,7 @@ class Containerd {
   // namespace that is not an identifier.
   static absl::StatusOr<std::unique_ptr<Containerd>> Connect(const std::string& socket,
                                                              const std::string& ns);
+  ~Containerd();
   Containerd(const Containerd&) = delete;
   Containerd& operator=(const Containerd&) = delete;
 
@@ -117,6 +120,11 @@ class Containerd {
  private:
   Containerd(std::string socket, std::string ns, std::shared_ptr<grpc::Channel> channel);
 
+  // Where the snapshotter `plugin` keeps its data; empty if that cannot be known.
+  absl::StatusOr<std::string> RootOf(const Plugin& plugin);
+  // Connects again whenever the connection is lost.
+  void KeepConnected() ABSL_LOCKS_EXCLUDED(mu_);
+
   const std::string socket_;
   const std::string ns_;
   const std::shared_ptr<grpc::Channel> channel_;
@@ -134,6 +142,8 @@ class Containerd {
   mutable absl::Mutex mu_;
   std::string snapshotter_ ABSL_GUARDED_BY(mu_) = "overlayfs";
   std::string snapshotter_root_ ABSL_GUARDED_BY(mu_);
+  bool closing_ ABSL_GUARDED_BY(mu_) = false;
+  std::thread reconnector_;
 };
 
 }  // namespace crisp::cri

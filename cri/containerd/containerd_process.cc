@@ -63,6 +63,11 @@ absl::StatusOr<ContainerdProcess> ContainerdProcess::Open(pid_t pid) {
   process.pid_ = pid;
   process.pidfd_ = std::make_shared<UniqueFd>(*std::move(pidfd));
   CRISP_ASSIGN_OR_RETURN(process.start_time_, StartTime(pid));
+  return process;
+}
+
+absl::StatusOr<ContainerdProcess> ContainerdProcess::OpenRunning(pid_t pid) {
+  CRISP_ASSIGN_OR_RETURN(ContainerdProcess process, Open(pid));
   // Alive now, so the start time read before was this process's.
   if (!process.Alive()) return absl::NotFoundError(absl::StrCat("process ", pid, " has exited"));
   return process;
@@ -99,7 +104,7 @@ absl::StatusOr<ContainerdProcess> ContainerdProcess::Spawn(
     (void)::kill(pid, SIGKILL);
     (void)Sys("waitpid", [pid] { return ::waitpid(pid, nullptr, 0); });
   }
-  return Annotate(std::move(process), argv[0], " ended as soon as it was started");
+  return process;
 }
 
 absl::StatusOr<ContainerdProcess> ContainerdProcess::Load(const std::string& pid_file) {
@@ -116,7 +121,7 @@ absl::StatusOr<ContainerdProcess> ContainerdProcess::Load(const std::string& pid
     return absl::NotFoundError(absl::StrCat(pid_file, " is malformed"));
   }
   if (fields[2] != boot_id) return absl::NotFoundError("recorded before the last boot");
-  CRISP_ASSIGN_OR_RETURN(ContainerdProcess process, Open(pid));
+  CRISP_ASSIGN_OR_RETURN(ContainerdProcess process, OpenRunning(pid));
   if (process.start_time_ != start_time) {
     return absl::NotFoundError(absl::StrCat("pid ", pid, " is another process by now"));
   }
@@ -151,7 +156,7 @@ absl::StatusOr<ContainerdProcess> ContainerdProcess::Listening(const std::string
   if (!pid.ok() || *pid <= 0) {
     return absl::NotFoundError(absl::StrCat("nobody listens on ", socket));
   }
-  CRISP_ASSIGN_OR_RETURN(ContainerdProcess process, Open(*pid));
+  CRISP_ASSIGN_OR_RETURN(ContainerdProcess process, OpenRunning(*pid));
   CRISP_ASSIGN_OR_RETURN(const std::string arguments,
                          ReadFile(absl::StrCat("/proc/", *pid, "/cmdline"), kSmallFile));
   const std::vector<std::string> argv = absl::StrSplit(arguments, '\0');

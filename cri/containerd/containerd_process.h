@@ -56,7 +56,10 @@ class ContainerdProcess {
   std::string Reap() const;
 
  private:
+  // A process that exists; it may have exited if nobody has collected it.
   static absl::StatusOr<ContainerdProcess> Open(pid_t pid);
+  // NotFound unless it still runs.
+  static absl::StatusOr<ContainerdProcess> OpenRunning(pid_t pid);
 
   pid_t pid_ = 0;
   uint64_t start_time_ = 0;  // In clock ticks since boot (proc(5), stat field 22).

@@ -66,6 +66,7 @@ bool EventStream::RunOnce(absl::Status* why) {
 
   const std::unique_ptr<grpc::ClientContext> context =
       containerd_->Context(absl::InfiniteDuration());
+  context->set_wait_for_ready(true);
   {
     absl::MutexLock lock(&mu_);
     if (stopping_) return false;
@@ -75,15 +76,17 @@ bool EventStream::RunOnce(absl::Status* why) {
   auto reader =
       containerd_->events().AsyncSubscribe(context.get(), request, &queue, TagOf(Step::kStart));
   const std::string token = RandomHex(32);
-  const absl::Time give_up = absl::Now() + kMarkerTimeout;
   containerd::types::Envelope envelope;
   grpc::Status status;
+  absl::Time give_up = absl::InfiniteFuture();
+  bool probing = false;  // The call is under way, but not yet known to be live.
   bool live = false;
   while (true) {
-    // Once live, the next event may be days away; cancelling ends the wait.
+    // containerd may be away for long, and once live the next event may be days
+    // off: cancelling ends these waits.
     const auto wake =
-        live ? std::chrono::system_clock::time_point::max()
-             : std::chrono::system_clock::now() + absl::ToChronoMilliseconds(kMarkerInterval);
+        probing ? std::chrono::system_clock::now() + absl::ToChronoMilliseconds(kMarkerInterval)
+                : std::chrono::system_clock::time_point::max();
     void* tag = nullptr;
     bool ok = false;
     if (queue.AsyncNext(&tag, &ok, wake) == grpc::CompletionQueue::TIMEOUT) {
@@ -98,13 +101,15 @@ bool EventStream::RunOnce(absl::Status* why) {
       reader->Finish(&status, TagOf(Step::kFinish));
       continue;
     }
-    if (tag == TagOf(Step::kRead)) {
-      if (envelope.topic() != kMarkerTopic) {
-        on_event_(envelope);
-      } else if (!live && envelope.event().value() == token) {
-        live = true;
-        if (on_subscribed_) on_subscribed_();
-      }
+    if (tag == TagOf(Step::kStart)) {
+      probing = true;
+      give_up = absl::Now() + kMarkerTimeout;
+    } else if (envelope.topic() != kMarkerTopic) {
+      on_event_(envelope);
+    } else if (!live && envelope.event().value() == token) {
+      live = true;
+      probing = false;
+      if (on_subscribed_) on_subscribed_();
     }
     reader->Read(&envelope, TagOf(Step::kRead));
   }

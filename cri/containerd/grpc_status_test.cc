@@ -12,7 +12,7 @@ namespace {
 
 TEST(GrpcStatus, EveryCodeAndMessageSurviveBothWays) {
   for (int code = 1; code <= 16; ++code) {
-    const grpc::Status sent(static_cast<grpc::StatusCode>(code), "pull web: no", "\x01details");
+    const grpc::Status sent(static_cast<grpc::StatusCode>(code), "pull web: no", "\b details");
     const absl::Status status = FromGrpc(sent);
     EXPECT_EQ(static_cast<int>(status.code()), code);
     EXPECT_EQ(status.message(), "pull web: no");

@@ -205,7 +205,9 @@ TEST_F(ManagedContainerdTest, EventsResumeAfterARestart) {
     ASSERT_OK(SnapshotStore(containerd.get()).Prepare(key, "", {}, lease.id()).status());
     ASSERT_TRUE(
         Eventually([&] { return count([&] { return static_cast<int>(seen.size()) == round; }); }));
-    if (round == 1) ASSERT_EQ(::kill(daemon_->managed()->pid(), SIGKILL), 0);
+    if (round == 1) {
+      ASSERT_EQ(::kill(daemon_->managed()->pid(), SIGKILL), 0);
+    }
   }
   absl::MutexLock lock(&mu);
   EXPECT_THAT(seen,

@@ -44,7 +44,9 @@ std::unique_ptr<TestContainerd> TestContainerd::Start() {
 }
 
 TestContainerd::~TestContainerd() {
-  if (managed_ != nullptr) EXPECT_OK(managed_->Stop());
+  if (managed_ != nullptr) {
+    EXPECT_OK(managed_->Stop());
+  }
   managed_.reset();
   const absl::StatusOr<std::vector<MountInfo>> mounts = ReadMountInfo();
   EXPECT_OK(mounts.status());
