@@ -137,7 +137,7 @@ class Writer {
   absl::Status RemoveOtherVersions() const {
     CRISP_ASSIGN_OR_RETURN(const std::vector<std::string> names, DirEntries(dirfd_));
     for (const std::string& name : names) {
-      if (!IsVersionName(name) || name == current_) continue;
+      if (!IsVersionName(name) || name == current_ || options_.keep.count(name) != 0) continue;
       CRISP_RETURN_IF_ERROR(RemoveTreeAt(dirfd_, name));
     }
     return absl::OkStatus();

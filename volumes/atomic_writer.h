@@ -19,6 +19,8 @@
 #include <sys/types.h>
 
 #include <functional>
+#include <set>
+#include <string>
 
 #include "absl/status/statusor.h"
 #include "absl/types/optional.h"
@@ -41,6 +43,7 @@ enum class WriteStep {
 
 struct WriteOptions {
   absl::optional<gid_t> group;  // fsGroup: owns all of it, and may read.
+  std::set<std::string> keep;   // Old versions that are not deleted yet, by name.
   Clock* clock = Clock::Real();
   std::function<void(WriteStep)> after;  // Tests stop a write here.
 };

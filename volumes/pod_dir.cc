@@ -8,6 +8,8 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_split.h"
+#include "base/mountinfo.h"
 #include "base/safe_path.h"
 #include "base/status_macros.h"
 #include "base/sys.h"
@@ -93,6 +95,27 @@ absl::StatusOr<UniqueFd> PodDir::OpenFiles(const std::string& volume) const {
   }
   CRISP_ASSIGN_OR_RETURN(UniqueFd volumes, OpenSub(fd(), kVolumes));
   return OpenSub(volumes.get(), volume);
+}
+
+absl::StatusOr<std::set<std::string>> PodDir::PinnedVersions(const std::string& volume) const {
+  std::set<std::string> versions;
+  const std::string places = absl::StrCat("volume-subpaths/", volume);
+  const auto any = OpenBeneath(fd(), places, O_PATH | O_NOFOLLOW, Resolve::kNoSymlinks);
+  if (!any.ok()) {
+    if (ErrnoOf(any.status()) == ENOENT) return versions;
+    return any.status();
+  }
+  // By the sandbox's own part of the path: the kernel shows mount points without the
+  // symlinks by which pods_dir may be named (/var/run).
+  const std::string within = absl::StrCat(path_.substr(path_.rfind('/')), "/", places, "/");
+  CRISP_ASSIGN_OR_RETURN(const std::vector<MountInfo> mounts, ReadMountInfo());
+  for (const MountInfo& mount : mounts) {
+    if (mount.mount_point.find(within) == std::string::npos) continue;
+    // "/<volume>/<version>/...", from the tmpfs's root.
+    const std::vector<std::string> parts = absl::StrSplit(mount.root, '/');
+    if (parts.size() > 2 && parts[1] == volume) versions.insert(parts[2]);
+  }
+  return versions;
 }
 
 absl::Status PodDir::MakeMemory(const std::string& volume, int64_t bytes,

@@ -10,6 +10,7 @@
 #include <sys/types.h>
 
 #include <cstdint>
+#include <set>
 #include <string>
 #include <utility>
 
@@ -37,6 +38,12 @@ class PodDir {
   absl::Status MakeFiles(const std::string& volume, absl::optional<gid_t> group);
   // FailedPrecondition if the tmpfs is no longer mounted.
   absl::StatusOr<UniqueFd> OpenFiles(const std::string& volume) const;
+
+  // The versions of a volume of files that subPath mounts are bound from. The kernel
+  // refuses to bind a mount further once its root is unlinked (ENOENT), so these
+  // stay until their container is released; otherwise an update between Resolve and
+  // the container's own bind would fail its start.
+  absl::StatusOr<std::set<std::string>> PinnedVersions(const std::string& volume) const;
 
   // emptyDir: a tmpfs of its own, or a directory on disk.
   absl::Status MakeMemory(const std::string& volume, int64_t bytes, absl::optional<gid_t> group);

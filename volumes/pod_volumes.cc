@@ -167,8 +167,9 @@ PodVolumes::Rewritten PodVolumes::Rewrite(Pod& pod,
         BuildPayload(*volume.projected(), *options_.objects, pod.identity, pod.resources));
     CRISP_ASSIGN_OR_RETURN(PodDir dir, DirOf(pod.identity.sandbox_id));
     CRISP_ASSIGN_OR_RETURN(UniqueFd files, dir.OpenFiles(volume.name));
-    return WriteVolume(files.get(), payload,
-                       {.group = pod.identity.fs_group, .clock = options_.clock});
+    WriteOptions options = {.group = pod.identity.fs_group, .clock = options_.clock};
+    CRISP_ASSIGN_OR_RETURN(options.keep, dir.PinnedVersions(volume.name));
+    return WriteVolume(files.get(), payload, options);
   };
   for (const VolumeSource& volume : pod.volumes) {
     if (volume.projected() == nullptr) continue;

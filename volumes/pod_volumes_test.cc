@@ -239,8 +239,8 @@ TEST_F(PodVolumesTest, AnUpdateReachesWholeVolumesAndNotSubPaths) {
   EXPECT_EQ(Slurp(Volume("conf") + "/added"), "1");
   EXPECT_EQ(Slurp(mounts[0].host_path), "old");
 
-  // kubernetes/kubernetes#68211: the file it binds is unlinked by now, yet another
-  // bind of the mount must work, and a new container gets the new content.
+  // kubernetes/kubernetes#68211: the version it is bound from is out of date by now,
+  // yet it can be bound further, and a new container gets the new content.
   const std::string target = dir_.path() + "/target";
   Spill(target, "");
   ASSERT_EQ(::mount(mounts[0].host_path.c_str(), target.c_str(), nullptr, MS_BIND, nullptr), 0);
@@ -253,6 +253,20 @@ TEST_F(PodVolumesTest, AnUpdateReachesWholeVolumesAndNotSubPaths) {
   EXPECT_OK(pods_->ReleaseContainer("pod1", "c1"));
   EXPECT_FALSE(fs::exists(mounts[0].host_path));
   EXPECT_EQ(Slurp(restarted[0].host_path), "new");
+  // Versions that nobody is bound to any more go with the next write.
+  const auto versions = [&] {
+    int count = 0;
+    for (const auto& entry : fs::directory_iterator(Volume("conf"))) {
+      if (entry.is_directory() && !entry.is_symlink()) ++count;
+    }
+    return count;
+  };
+  EXPECT_EQ(versions(), 2);
+  Apply("web", {{"server.xml", "newer"}});
+  EXPECT_EQ(versions(), 2);  // c2's and the current one.
+  EXPECT_OK(pods_->ReleaseContainer("pod1", "c2"));
+  Apply("web", {{"server.xml", "newest"}});
+  EXPECT_EQ(versions(), 1);
 }
 
 TEST_F(PodVolumesTest, OnlyPodsThatUseTheObjectChange) {

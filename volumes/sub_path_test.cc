@@ -147,7 +147,9 @@ class SubPathMountTest : public SubPathTest {
     SubPathTest::SetUp();
   }
   void TearDown() override {
-    if (pod_fd_.ok()) EXPECT_OK(RemoveSubPaths(pod_fd_.get(), ""));
+    if (pod_fd_.ok()) {
+      EXPECT_OK(RemoveSubPaths(pod_fd_.get(), ""));
+    }
     EXPECT_FALSE(fs::exists(pod_ + "/volume-subpaths"));
     EXPECT_EQ(MountsBelow(pod_), 0);
   }
