@@ -13,6 +13,7 @@ namespace api = containerd::services::content::v1;
 
 constexpr size_t kMaxPiece = 1 << 20;
 constexpr absl::Duration kMinBackoff = absl::Milliseconds(20);
+constexpr absl::Duration kAbortTimeout = absl::Seconds(5);
 constexpr absl::Duration kMaxBackoff = absl::Milliseconds(500);
 
 }  // namespace
@@ -144,12 +145,13 @@ absl::Status BlobWriter::Abort() {
     context_->TryCancel();
     (void)Finish();
   }
-  // containerd frees the ref when its side of the stream has ended, a moment later.
-  const absl::Time deadline = absl::Now() + absl::Seconds(5);
+  // containerd's side of the stream ends a moment later than ours. Until then it may
+  // still be writing what is to be removed, which fails in more ways than one.
+  const absl::Time deadline = absl::Now() + kAbortTimeout;
   absl::Duration backoff = kMinBackoff;
   while (true) {
     const absl::Status aborted = AbortWrite(*containerd_, target_.ref);
-    if (!absl::IsUnavailable(aborted) || absl::Now() > deadline) return aborted;
+    if (aborted.ok() || absl::Now() > deadline) return aborted;
     absl::SleepFor(backoff);
     backoff = std::min(backoff * 2, kMaxBackoff);
   }
