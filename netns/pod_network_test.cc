@@ -194,6 +194,22 @@ TEST_F(PodNetworkTest, BuiltinHostPortsAnswerEverybodyUntilReleased) {
   }
 }
 
+// A client that never pauses follows the port from pod to pod.
+TEST_F(PodNetworkTest, BuiltinUdpHostPortsDoNotStickToAPodThatIsGone) {
+  MustAttach(NewPod("bystander"));  // The rules, and flow tracking with them, are there.
+  ASSERT_OK_AND_ASSIGN(SteadyUdpClient client, SteadyUdpClient::Make("10.85.0.1", 5353));
+  EXPECT_FALSE(client.Ask().ok());
+  for (int round = 0; round < 2; ++round) {
+    PodAttachment pod = NewPod("dns");
+    pod.ports = {{"udp", 53, 5353, ""}};
+    MustAttach(pod);
+    ASSERT_OK_AND_ASSIGN(auto server, WhoAmIServer::Start(pod.netns_path, "udp", 53));
+    EXPECT_THAT(client.Ask(), IsOkAndHolds("10.85.0.1")) << "round " << round;
+    ASSERT_OK(network_->Release(pod));
+    EXPECT_FALSE(client.Ask().ok()) << "round " << round;
+  }
+}
+
 TEST_F(PodNetworkTest, BuiltinServesSctpWhereTheKernelDoes) {
   if (!WhoAmIServer::Start("", "sctp", 80).ok()) GTEST_SKIP() << "this kernel has no SCTP";
   PodAttachment pod = NewPod("web");

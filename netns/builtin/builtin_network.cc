@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <nlohmann/json.hpp>
+#include <set>
 #include <utility>
 
 #include "absl/container/flat_hash_set.h"
@@ -15,6 +16,7 @@
 #include "base/status_macros.h"
 #include "base/sys.h"
 #include "base/unique_fd.h"
+#include "netns/builtin/conntrack.h"
 #include "netns/in_netns.h"
 
 namespace crisp::netns {
@@ -164,6 +166,17 @@ absl::Status BuiltinNetwork::PublishPorts(const std::string& leaving) {
   return nat_.Write(all);
 }
 
+absl::Status BuiltinNetwork::ChangePorts(const std::vector<PortMapping>& changed,
+                                         const std::string& leaving) {
+  if (changed.empty()) return absl::OkStatus();
+  CRISP_RETURN_IF_ERROR(PublishPorts(leaving));
+  std::set<uint16_t> udp;
+  for (const PortMapping& port : changed) {
+    if (port.protocol == "udp") udp.insert(static_cast<uint16_t>(port.host_port));
+  }
+  return udp.empty() ? absl::OkStatus() : ForgetUdpFlowsTo(udp);
+}
+
 absl::Status BuiltinNetwork::Connect(const Reservation& reservation,
                                      const std::string& netns_path) {
   CRISP_ASSIGN_OR_RETURN(UniqueFd netns, OpenNetNs(netns_path));
@@ -190,7 +203,7 @@ absl::Status BuiltinNetwork::Connect(const Reservation& reservation,
   const Ipv4Net address{reservation.ip, reservations_.subnet().prefix};
   CRISP_RETURN_IF_ERROR(
       RunInNetNs(netns.get(), [&] { return Configure(address, reservations_.gateway()); }));
-  return reservation.ports.empty() ? absl::OkStatus() : PublishPorts();
+  return ChangePorts(reservation.ports);
 }
 
 absl::StatusOr<PodNetworkResult> BuiltinNetwork::Attach(const PodAttachment& pod) {
@@ -226,7 +239,7 @@ absl::Status BuiltinNetwork::Release(const std::string& sandbox_id) {
   if (absl::IsNotFound(reservation.status())) return absl::OkStatus();
   CRISP_RETURN_IF_ERROR(reservation.status());
   // Rules first, the address last: nobody may get it while something still points there.
-  if (!reservation->ports.empty()) CRISP_RETURN_IF_ERROR(PublishPorts(sandbox_id));
+  CRISP_RETURN_IF_ERROR(ChangePorts(reservation->ports, sandbox_id));
   CRISP_ASSIGN_OR_RETURN(Rtnl rtnl, Rtnl::Open());
   CRISP_RETURN_IF_ERROR(rtnl.DeleteLink(reservation->link));
   return reservations_.Free(sandbox_id);

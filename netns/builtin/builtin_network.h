@@ -60,6 +60,9 @@ class BuiltinNetwork {
   absl::Status Connect(const Reservation& reservation, const std::string& netns_path);
   // Writes the NAT table anew, without the ports of `leaving`.
   absl::Status PublishPorts(const std::string& leaving = "");
+  // The same, after which no flow to `changed` is translated as before.
+  absl::Status ChangePorts(const std::vector<PortMapping>& changed,
+                           const std::string& leaving = "");
 
   const std::string bridge_;
   Reservations reservations_;

@@ -95,6 +95,26 @@ void WhoAmIServer::Serve() {
   }
 }
 
+absl::StatusOr<SteadyUdpClient> SteadyUdpClient::Make(const std::string& ip, int port) {
+  CRISP_ASSIGN_OR_RETURN(UniqueFd socket, Socket("udp"));
+  const timeval half_a_second{0, 500000};
+  ::setsockopt(socket.get(), SOL_SOCKET, SO_RCVTIMEO, &half_a_second, sizeof(half_a_second));
+  const sockaddr_in address = AddressOf(ip, port);
+  CRISP_RETURN_IF_ERROR(Sys("connect", [&] {
+    return ::connect(socket.get(), reinterpret_cast<const sockaddr*>(&address), sizeof(address));
+  }));
+  return SteadyUdpClient(std::move(socket));
+}
+
+absl::StatusOr<std::string> SteadyUdpClient::Ask() {
+  CRISP_RETURN_IF_ERROR(Sys("send", [&] { return ::send(socket_.get(), "?", 1, MSG_NOSIGNAL); }));
+  char buffer[64];
+  CRISP_ASSIGN_OR_RETURN(const ssize_t n, SysValue("read", [&] {
+                           return ::recv(socket_.get(), buffer, sizeof(buffer), 0);
+                         }));
+  return std::string(buffer, static_cast<size_t>(n));
+}
+
 absl::StatusOr<std::string> WhoAmI(const std::string& netns_path, const std::string& protocol,
                                    const std::string& ip, int port) {
   std::string answer;

@@ -7,6 +7,7 @@
 #include <memory>
 #include <string>
 #include <thread>
+#include <utility>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
@@ -30,6 +31,18 @@ class WhoAmIServer {
   UniqueFd stop_read_, stop_write_;
   bool datagrams_;
   std::thread thread_;
+};
+
+// A UDP client that keeps its socket, and so its source port, in the caller's
+// namespace. Ask waits half a second for an answer.
+class SteadyUdpClient {
+ public:
+  static absl::StatusOr<SteadyUdpClient> Make(const std::string& ip, int port);
+  absl::StatusOr<std::string> Ask();
+
+ private:
+  explicit SteadyUdpClient(UniqueFd socket) : socket_(std::move(socket)) {}
+  UniqueFd socket_;
 };
 
 // Asks such a server from within `netns_path` ("" for the caller's namespace), for
