@@ -51,7 +51,7 @@ class ExitRecord {
  public:
   TaskDriver::ExitCallback Callback();
   // Waits for the first exit of `id`; exit code -1 if it does not come.
-  TaskExit Wait(const std::string& id, absl::Duration timeout = absl::Seconds(20));
+  TaskExit Wait(const std::string& id, absl::Duration timeout = absl::Seconds(60));
   size_t Count(const std::string& id);
 
  private:
