@@ -45,7 +45,10 @@ absl::StatusOr<uint64_t> Number(const Json& object, const char* key, uint64_t ma
                                 uint64_t otherwise) {
   const auto it = object.find(key);
   if (it == object.end() || it->is_null()) return otherwise;
-  if (!it->is_number_unsigned() || it->get<uint64_t>() > max) {
+  // A number made in the program is signed, one that was parsed is not.
+  const bool natural =
+      it->is_number_integer() && (it->is_number_unsigned() || it->get<int64_t>() >= 0);
+  if (!natural || it->get<uint64_t>() > max) {
     return Bad(key, absl::StrCat("is not a number between 0 and ", max));
   }
   return it->get<uint64_t>();

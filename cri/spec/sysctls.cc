@@ -3,7 +3,6 @@
 #include <algorithm>
 
 #include "absl/strings/ascii.h"
-#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/string_view.h"
 #include "base/status_macros.h"
@@ -61,12 +60,12 @@ absl::Status CheckValue(const std::string& field, absl::string_view value) {
 
 absl::Status CheckNamespace(const std::string& field, const std::string& name,
                             const runtime::v1::PodSandboxConfig& config) {
-  if (absl::StartsWith(name, "net.")) {
+  if (name.rfind("net.", 0) == 0) {
     if (!HostNetwork(config)) return absl::OkStatus();
     return BadField(field, "the pod has the host's network");
   }
   const bool ipc =
-      absl::StartsWith(name, "fs.mqueue.") ||
+      name.rfind("fs.mqueue.", 0) == 0 ||
       std::find(std::begin(kIpcSysctls), std::end(kIpcSysctls), name) != std::end(kIpcSysctls);
   if (ipc) {
     if (!HostIpc(config)) return absl::OkStatus();
@@ -86,10 +85,11 @@ absl::StatusOr<std::map<std::string, std::string>> ResolveSysctls(
   std::map<std::string, std::string> sysctls;
   for (const auto& [name, value] : config.linux().sysctls()) {
     const std::string field = absl::StrCat("config.linux.sysctls[", Quoted(name), "]");
-    CRISP_ASSIGN_OR_RETURN(const std::string dotted, CheckName(field, name));
-    CRISP_RETURN_IF_ERROR(CheckNamespace(field, dotted, config));
+    const absl::StatusOr<std::string> dotted = CheckName(field, name);
+    if (!dotted.ok()) return dotted.status();
+    CRISP_RETURN_IF_ERROR(CheckNamespace(field, *dotted, config));
     CRISP_RETURN_IF_ERROR(CheckValue(field, value));
-    if (!sysctls.emplace(dotted, value).second) return BadField(field, "is set twice");
+    if (!sysctls.emplace(*dotted, value).second) return BadField(field, "is set twice");
   }
   if (!HostNetwork(config)) {
     sysctls.emplace("net.ipv4.ip_unprivileged_port_start", "0");

@@ -1,0 +1,77 @@
+#include "cri/spec/sandbox_spec.h"
+
+#include "base/status_matchers.h"
+
+namespace crisp::cri {
+namespace {
+
+using ::testing::HasSubstr;
+
+class SandboxSpecTest : public ::testing::Test {
+ protected:
+  SandboxSpecTest() {
+    config_.mutable_metadata()->set_name("web");
+    config_.mutable_metadata()->set_namespace_("default");
+    config_.mutable_metadata()->set_uid("u1");
+    host_.seccomp = true;
+    host_.kernel_major = 6;
+    host_.cgroup_mode = CgroupMode::kV2;
+  }
+  absl::StatusOr<nlohmann::json> Build() {
+    SandboxSpecInput input{config_, host_, &seccomp()};
+    input.sandbox_id = "abc";
+    input.netns_path = "/run/netns/abc";
+    input.hostname = "web";
+    input.cgroup_path = "/pods/abc";
+    input.shm_path = "/run/shm";
+    input.mounts = {{"/volumes/b", "/host/b"}, {"/volumes", "/host"}};
+    return BuildSandboxSpec(input);
+  }
+  SeccompProfiles& seccomp() {
+    static SeccompProfiles profiles(host_);
+    return profiles;
+  }
+  runtime::v1::PodSandboxConfig config_;
+  HostFacts host_;
+};
+
+TEST_F(SandboxSpecTest, PauseHasNothing) {
+  ASSERT_OK_AND_ASSIGN(const auto spec, Build());
+  EXPECT_EQ(spec["process"]["args"], nlohmann::json({"/pause"}));
+  EXPECT_EQ(spec["process"]["noNewPrivileges"], true);
+  EXPECT_TRUE(spec["process"]["capabilities"]["bounding"].empty());
+  EXPECT_EQ(spec["root"]["readonly"], true);
+  EXPECT_EQ(spec["hostname"], "web");
+  EXPECT_EQ(spec["process"]["oomScoreAdj"], 0);  // Clamped: no CAP_SYS_RESOURCE here.
+  EXPECT_EQ(spec["linux"]["resources"]["cpu"]["shares"], 2);
+  EXPECT_EQ(spec["linux"]["resources"]["devices"][0]["allow"], false);
+  EXPECT_EQ(spec["linux"]["cgroupsPath"], "/pods/abc");
+  EXPECT_EQ(spec["linux"]["seccomp"]["defaultAction"], "SCMP_ACT_ERRNO");
+  EXPECT_EQ(spec["linux"]["sysctl"]["net.ipv4.ip_unprivileged_port_start"], "0");
+  EXPECT_THAT(spec["linux"]["maskedPaths"].dump(), HasSubstr("/proc/kcore"));
+  EXPECT_EQ(spec["annotations"]["io.kubernetes.cri.container-type"], "sandbox");
+  EXPECT_EQ(spec["annotations"]["io.kubernetes.cri.sandbox-id"], "abc");
+  const auto& mounts = spec["mounts"];
+  EXPECT_EQ(mounts.back()["destination"], "/volumes/b");
+  EXPECT_EQ(mounts[mounts.size() - 2]["destination"], "/volumes");
+}
+
+TEST_F(SandboxSpecTest, HostNetworkHasTheHostsName) {
+  config_.mutable_linux()->mutable_security_context()->mutable_namespace_options()->set_network(
+      runtime::v1::NamespaceMode::NODE);
+  ASSERT_OK_AND_ASSIGN(const auto spec, Build());
+  EXPECT_FALSE(spec.contains("hostname"));
+  EXPECT_FALSE(spec["linux"].contains("sysctl"));
+  EXPECT_THAT(spec["linux"]["namespaces"].dump(), ::testing::Not(HasSubstr("network")));
+}
+
+TEST_F(SandboxSpecTest, BadInputIsNamed) {
+  (*config_.mutable_linux()->mutable_sysctls())["kernel.core_pattern"] = "|/x";
+  EXPECT_THAT(Build(), StatusIs(absl::StatusCode::kInvalidArgument,
+                                HasSubstr("config.linux.sysctls[\"kernel.core_pattern\"]")));
+  config_.clear_metadata();
+  EXPECT_THAT(Build(), StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("config.metadata")));
+}
+
+}  // namespace
+}  // namespace crisp::cri
