@@ -1,0 +1,122 @@
+#include "agent/environment.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "base/status_matchers.h"
+
+namespace crisp::agent {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::Pair;
+
+EnvVar Literal(const std::string& name, const std::string& value) {
+  EnvVar var;
+  var.name = name;
+  var.value = value;
+  return var;
+}
+
+EnvVar FromKey(ObjectKind kind, const std::string& object, const std::string& key, bool optional) {
+  EnvVar var;
+  var.path = "spec.containers[0].env[0]";
+  var.name = "V";
+  var.key = KeySelector{kind, object, key, optional};
+  return var;
+}
+
+class EnvironmentTest : public ::testing::Test {
+ protected:
+  EnvironmentTest() {
+    pod_.name = "web";
+    pod_.ns = "prod";
+    pod_.labels = {{"app", "shop"}};
+    sources_.Add(ObjectKind::kConfigMap, "cfg", {{"a", "1"}, {"b", "$(a)"}});
+    sources_.Add(ObjectKind::kSecret, "sec", {{"a", "two"}, {"nul", std::string("x\0y", 3)}});
+  }
+  absl::StatusOr<Environment> Resolve() { return sources_.Resolve(pod_, container_, facts_); }
+
+  Pod pod_;
+  Container container_;
+  EnvironmentSources sources_;
+  PodFacts facts_ = {"uid-1", "node-a", "192.0.2.1", "10.85.0.7", {"10.85.0.7", "fd00::7"}};
+};
+
+TEST_F(EnvironmentTest, ExpansionTable) {
+  const Environment env = {{"A", "1"}, {"B", "two words"}, {"E", ""}};
+  const struct {
+    const char* text;
+    const char* expanded;
+  } cases[] = {
+      {"$(A)", "1"},    {"x$(A)y$(B)z", "x1ytwo wordsz"},
+      {"$(C)", "$(C)"}, {"$$(A)", "$(A)"},
+      {"$$$(A)", "$1"}, {"$$", "$"},
+      {"$", "$"},       {"$A", "$A"},
+      {"$(A", "$(A"},   {"$()", "$()"},
+      {"$(E)", ""},     {"$($(A)", "$($(A)"},
+      {"a$", "a$"},     {"$(A)$(A)", "11"},
+      {"", ""},
+  };
+  for (const auto& test : cases) {
+    EXPECT_EQ(ExpandVariables(test.text, env), test.expanded) << test.text;
+  }
+}
+
+TEST_F(EnvironmentTest, LaterOverridesEarlierAndEnvOverridesEnvFrom) {
+  container_.env_from = {{"", ObjectKind::kConfigMap, "cfg", "", false},
+                         {"", ObjectKind::kSecret, "cfg2", "", true},
+                         {"", ObjectKind::kConfigMap, "cfg", "P_", false}};
+  container_.env = {Literal("a", "mine"), Literal("c", "$(a)-$(P_a)-$(later)"),
+                    Literal("later", "x")};
+  ASSERT_OK_AND_ASSIGN(const Environment env, Resolve());
+  // Values of objects are not expanded.
+  EXPECT_THAT(
+      env, ElementsAre(Pair("a", "mine"), Pair("b", "$(a)"), Pair("P_a", "1"), Pair("P_b", "$(a)"),
+                       Pair("c", "mine-1-$(later)"), Pair("later", "x")));
+}
+
+TEST_F(EnvironmentTest, FieldReferences) {
+  for (const auto& [path, value] :
+       std::vector<std::pair<std::string, std::string>>{{"metadata.name", "web"},
+                                                        {"metadata.namespace", "prod"},
+                                                        {"metadata.uid", "uid-1"},
+                                                        {"metadata.labels['app']", "shop"},
+                                                        {"metadata.annotations['none']", ""},
+                                                        {"spec.nodeName", "node-a"},
+                                                        {"status.hostIP", "192.0.2.1"},
+                                                        {"status.podIP", "10.85.0.7"},
+                                                        {"status.podIPs", "10.85.0.7,fd00::7"}}) {
+    EnvVar var = Literal("V", "");
+    var.field_path = path;
+    container_.env = {var};
+    EXPECT_THAT(Resolve(), IsOkAndHolds(ElementsAre(Pair("V", value)))) << path;
+  }
+}
+
+TEST_F(EnvironmentTest, MissingIsAnErrorThatNamesObjectAndKeyUnlessOptional) {
+  container_.env = {FromKey(ObjectKind::kConfigMap, "cfg", "zz", false)};
+  EXPECT_THAT(Resolve(), StatusIs(absl::StatusCode::kNotFound,
+                                  HasSubstr("spec.containers[0].env[0] (V): ConfigMap prod/cfg has "
+                                            "no key \"zz\"")));
+  container_.env = {FromKey(ObjectKind::kSecret, "gone", "k", false)};
+  EXPECT_THAT(Resolve(),
+              StatusIs(absl::StatusCode::kNotFound, HasSubstr("Secret prod/gone does not exist")));
+  container_.env = {FromKey(ObjectKind::kConfigMap, "cfg", "zz", true),
+                    FromKey(ObjectKind::kSecret, "gone", "k", true)};
+  EXPECT_THAT(Resolve(), IsOkAndHolds(ElementsAre()));
+  container_.env_from = {
+      {"spec.containers[0].envFrom[0]", ObjectKind::kConfigMap, "gone", "", false}};
+  EXPECT_THAT(Resolve(), StatusIs(absl::StatusCode::kNotFound,
+                                  HasSubstr("envFrom[0]: ConfigMap prod/gone does not exist")));
+}
+
+TEST_F(EnvironmentTest, NulBytesAreRefusedWithoutShowingTheValue) {
+  container_.env = {FromKey(ObjectKind::kSecret, "sec", "nul", false)};
+  EXPECT_THAT(Resolve(),
+              StatusIs(absl::StatusCode::kFailedPrecondition, HasSubstr("the value of V holds")));
+}
+
+}  // namespace
+}  // namespace crisp::agent

@@ -1,0 +1,203 @@
+#include "agent/manifest/documents.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <sstream>
+
+#include "absl/strings/str_cat.h"
+#include "base/status_matchers.h"
+
+namespace crisp::agent {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::Pair;
+using ::testing::SizeIs;
+
+absl::StatusOr<std::vector<Document>> LoadTestdata(const std::string& name) {
+  std::istringstream none;
+  return LoadDocuments({"agent/testdata/" + name}, none);
+}
+
+// A pod whose only container has `fields` besides name and image.
+std::string PodWith(const std::string& fields, const std::string& spec = "") {
+  return absl::StrCat(
+      R"({"apiVersion":"v1","kind":"Pod","metadata":{"name":"web"},"spec":{"containers":[)"
+      R"({"name":"c","image":"busybox")",
+      fields.empty() ? "" : ",", fields, "}]", spec.empty() ? "" : ",", spec, "}}");
+}
+
+absl::StatusOr<Pod> ReadOne(const std::string& text) {
+  CRISP_ASSIGN_OR_RETURN(auto documents, ParseDocuments("pod.yaml", text));
+  return std::get<Pod>(documents.at(0).object);
+}
+
+TEST(DocumentsTest, PodManifestsLoad) {
+  ASSERT_OK_AND_ASSIGN(const auto env, LoadTestdata("env-configmapkeyref.yaml"));
+  ASSERT_THAT(env, SizeIs(2));
+  const Pod& pod = std::get<Pod>(env[1].object);
+  EXPECT_EQ(pod.restart_policy, "Never");
+  EXPECT_EQ(pod.containers[0].env[0].key->name, "configmap");
+  EXPECT_EQ(pod.containers[0].env[1].key->key, "dir");
+
+  ASSERT_OK_AND_ASSIGN(const auto from, LoadTestdata("envfrom.yaml"));
+  EXPECT_EQ(std::get<Pod>(from[1].object).containers[0].env_from[0].name, "configmap");
+  ASSERT_OK_AND_ASSIGN(const auto nginx, LoadTestdata("static-pod-nginx.yaml"));
+  EXPECT_EQ(std::get<Pod>(nginx[0].object).containers[0].ports[0].container_port, 80);
+  ASSERT_OK_AND_ASSIGN(const auto tomcat, LoadTestdata("tomcat-pod.yaml"));
+  const Pod& with_volumes = std::get<Pod>(tomcat[1].object);
+  EXPECT_EQ(with_volumes.volumes[0]["configMap"]["items"][0]["mode"], 0644);
+  EXPECT_EQ(with_volumes.containers[0].volume_mounts[0]["subPath"], "server.xml");
+}
+
+TEST(DocumentsTest, DeploymentsAreNamedNotSkipped) {
+  for (const char* name :
+       {"deployment-nginx.yaml", "deployment-nginx-tomcat.yaml", "deployment-replicas.yaml",
+        "node-selector.yaml", "probe-exec.yaml", "probe-http.yaml", "probe-tcp.yaml",
+        "volume-subpath.yaml", "volume-subpath-items.yaml"}) {
+    EXPECT_THAT(LoadTestdata(name),
+                StatusIs(absl::StatusCode::kUnimplemented,
+                         HasSubstr("kind Deployment of apps/v1: not supported yet")))
+        << name;
+  }
+  EXPECT_THAT(LoadTestdata("deployment-nginx.yaml"),
+              StatusIs(absl::StatusCode::kUnimplemented,
+                       HasSubstr("deployment-nginx.yaml: Deployment/nginx-deployment: ")));
+}
+
+TEST(DocumentsTest, EveryFieldIsReadOrNamed) {
+  const struct {
+    std::string text;
+    std::string why;
+  } cases[] = {
+      {PodWith(R"("livenessProbe":{"tcpSocket":{"port":80}})"),
+       "pod.yaml: Pod/web: spec.containers[0].livenessProbe: not supported yet"},
+      {PodWith("", R"("nodeSelector":{"a":"b"})"),
+       "pod.yaml: Pod/web: spec.nodeSelector: not supported yet"},
+      {PodWith(R"("imagePullPolcy":"Never")"),
+       "spec.containers[0].imagePullPolcy: unknown field; did you mean \"imagePullPolicy\"?"},
+      {PodWith(R"("zzz":1)"), "spec.containers[0].zzz: unknown field"},
+      {PodWith(R"("imagePullPolicy":"Sometimes")"), "is not one of Always, IfNotPresent, Never"},
+      {PodWith(R"("env":[{"name":"A","value":5}])"),
+       "spec.containers[0].env[0].value: must be text, not a number (quote it: \"5\")"},
+      {PodWith(R"("env":[{"name":"A=B"}])"), "env[0].name: \"A=B\" is not printable ASCII"},
+      {PodWith(
+           R"("env":[{"name":"A","value":"x","valueFrom":{"fieldRef":{"fieldPath":"metadata.name"}}}])"),
+       "cannot stand beside a value"},
+      {PodWith(R"("env":[{"name":"A","valueFrom":{"fieldRef":{"fieldPath":"spec.foo"}}}])"),
+       "\"spec.foo\" is not a field"},
+      {PodWith(R"("env":[{"name":"A","valueFrom":{"resourceFieldRef":{}}}])"),
+       "valueFrom.resourceFieldRef: not supported yet"},
+      {PodWith(R"("envFrom":[{}])"), "needs exactly one of configMapRef and secretRef"},
+      {PodWith(R"("ports":[{"containerPort":70000}])"), "70000 is not between 1 and 65535"},
+      {PodWith(R"("volumeMounts":[{"name":"v","mountPath":"/x"}])"),
+       "spec.containers[0].volumeMounts[0].name: there is no volume \"v\" in spec.volumes"},
+      {PodWith(R"("volumeMounts":[{"name":"v","mountPath":"/x","subPath":"../y"}])",
+               R"("volumes":[{"name":"v","emptyDir":{}}])"),
+       "subPath: must not hold '..'"},
+      {PodWith("", R"("volumes":[{"name":"v","configMap":{"name":"m","item":[]}}])"),
+       "spec.volumes[0].configMap.item: unknown field; did you mean \"items\"?"},
+      {PodWith("", R"("volumes":[{"name":"v","nfs":{"server":"s"}}])"),
+       "spec.volumes[0].nfs: not supported yet"},
+      {PodWith("", R"("volumes":[{"name":"v"}])"), "needs exactly one kind of volume"},
+      {PodWith("", R"("volumes":[{"name":"v","emptyDir":{}},{"name":"v","emptyDir":{}}])"),
+       "the name \"v\" stands twice"},
+      {PodWith(R"("resources":{"limits":{"memory":"1XB"}})"), "limits.memory: \"1XB\" is not"},
+      {PodWith(R"("resources":{"limits":{"cpu":"1"},"requests":{"cpu":"2"}})"),
+       "cpu is more than its limit"},
+      {PodWith(
+           R"("securityContext":{"seccompProfile":{"type":"Localhost","localhostProfile":"../x"}})"),
+       "must be a relative path"},
+      {PodWith(R"("securityContext":{"runAsUser":-1})"), "runAsUser: -1 is not between"},
+      {PodWith(R"("command":["a",1])"), "spec.containers[0].command[1]: must be text"},
+      {PodWith(R"("command":["a\u0000b"])"), "command[0]: holds a NUL byte"},
+      {PodWith("", R"("dnsPolicy":"None")"), "needs at least one of nameservers"},
+      {R"({"apiVersion":"v1","kind":"Pod","metadata":{"name":"Web"},"spec":{}})", "metadata.name"},
+      {R"({"apiVersion":"v1","kind":"Pod","metadata":{"name":"web"},"spec":{}})",
+       "spec.containers: is required"},
+      {R"({"apiVersion":"v1","kind":"Pod","metadata":{"generateName":"web-"}})",
+       "metadata.generateName: not supported yet"},
+      {R"({"apiVersion":"v1","metadata":{"name":"web"}})", "pod.yaml: kind: is required"},
+      {"[]", "pod.yaml: must be a map, not a list"},
+      {"kind: ConfigMap\napiVersion: v1\nmetadata: {name: m}\ndata: {a: yes}\n",
+       "ConfigMap/m: data.a: must be text, not a boolean (quote it: \"true\")"},
+      {"kind: ConfigMap\napiVersion: v1\nmetadata: {name: m}\ndata: {..x: y}\n",
+       "ConfigMap/m: data[\"..x\"]: the key"},
+      {"kind: ConfigMap\napiVersion: v1\nmetadata: {name: m}\ndata: {a: y}\nbinaryData: {a: "
+       "eA==}\n",
+       "the key \"a\" stands in data too"},
+      {"kind: Secret\napiVersion: v1\nmetadata: {name: s}\ndata: {a: '***'}\n",
+       "Secret/s: data.a: is not base64"},
+      {absl::StrCat(PodWith(""), "\n---\nkind: Foo\napiVersion: v1\n"),
+       "pod.yaml: document 2: Foo"},
+  };
+  for (const auto& test : cases) {
+    const auto result = ParseDocuments("pod.yaml", test.text);
+    ASSERT_FALSE(result.ok()) << test.text;
+    EXPECT_THAT(std::string(result.status().message()), HasSubstr(test.why)) << test.text;
+  }
+}
+
+TEST(DocumentsTest, ReadsEveryFieldThatIsCarriedOut) {
+  ASSERT_OK_AND_ASSIGN(
+      const Pod pod,
+      ReadOne(PodWith(
+          R"("command":["sh"],"args":["-c","x"],"workingDir":"/w","imagePullPolicy":"Never",
+             "env":[{"name":"A","value":"1"},{"name":"B","valueFrom":{"secretKeyRef":{"name":"s","key":"k","optional":true}}}],
+             "envFrom":[{"prefix":"P_","secretRef":{"name":"s","optional":true}}],
+             "ports":[{"containerPort":80,"hostPort":8080,"hostIP":"127.0.0.1","protocol":"UDP","name":"n"}],
+             "resources":{"limits":{"cpu":0.5,"memory":"64Mi"},"requests":{"cpu":"250m"}},
+             "securityContext":{"runAsUser":1000,"privileged":false,"capabilities":{"add":["NET_ADMIN"],"drop":["ALL"]},"procMount":"Unmasked"},
+             "stdin":true,"stdinOnce":true,"tty":true)",
+          R"("hostNetwork":false,"hostPID":false,"shareProcessNamespace":true,"hostname":"h",
+             "dnsPolicy":"None","dnsConfig":{"nameservers":["1.1.1.1"],"options":[{"name":"ndots","value":"2"}]},
+             "securityContext":{"fsGroup":7,"supplementalGroups":[8],"sysctls":[{"name":"net.core.somaxconn","value":"99"}]},
+             "runtimeClassName":"runc","terminationGracePeriodSeconds":3,"restartPolicy":"Never",
+             "initContainers":[{"name":"i","image":"b"}])")));
+  const Container& c = pod.containers[0];
+  EXPECT_EQ(c.env[1].key->kind, ObjectKind::kSecret);
+  EXPECT_TRUE(c.env[1].key->optional);
+  EXPECT_EQ(c.env_from[0].prefix, "P_");
+  EXPECT_EQ(c.ports[0].protocol, "UDP");
+  EXPECT_EQ(c.resources.cpu_limit_milli, 500);
+  EXPECT_EQ(c.resources.cpu_request_milli, 250);
+  EXPECT_EQ(c.resources.memory_limit_bytes, 64 << 20);
+  EXPECT_EQ(c.security.run_as_user, 1000);
+  EXPECT_TRUE(c.security.unmasked_proc);
+  EXPECT_TRUE(c.tty && c.stdin_open && c.stdin_once);
+  EXPECT_THAT(pod.dns.options, ElementsAre("ndots:2"));
+  EXPECT_EQ(pod.security.fs_group, 7);
+  EXPECT_THAT(pod.security.sysctls, ElementsAre(Pair("net.core.somaxconn", "99")));
+  EXPECT_EQ(pod.termination_grace_period_seconds, 3);
+  EXPECT_EQ(pod.init_containers[0].name, "i");
+}
+
+TEST(DocumentsTest, WhatKubectlExportsIsAccepted) {
+  ASSERT_OK_AND_ASSIGN(
+      const auto documents,
+      ParseDocuments("list",
+                     "apiVersion: v1\nkind: List\nitems:\n"
+                     "- {apiVersion: v1, kind: ConfigMap, metadata: {name: a, uid: x, "
+                     "creationTimestamp: null, resourceVersion: '3'}, data: {k: v}}\n"
+                     "- {apiVersion: v1, kind: Secret, metadata: {name: b}, type: Opaque, "
+                     "data: {k: aGk=}, stringData: {t: plain}}\n"));
+  ASSERT_THAT(documents, SizeIs(2));
+  const auto& secret = std::get<volumes::v1::Secret>(documents[1].object);
+  EXPECT_EQ(secret.data().at("k"), "hi");
+  EXPECT_EQ(secret.data().at("t"), "plain");
+}
+
+TEST(DocumentsTest, SourcesThatCannotBeRead) {
+  std::istringstream in(PodWith(""));
+  EXPECT_OK(LoadDocuments({"-"}, in));
+  std::istringstream none;
+  EXPECT_THAT(LoadDocuments({"/nonexistent/x.yaml"}, none),
+              StatusIs(absl::StatusCode::kNotFound, HasSubstr("/nonexistent/x.yaml")));
+  EXPECT_THAT(LoadDocuments({"-"}, none),
+              StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("no objects")));
+}
+
+}  // namespace
+}  // namespace crisp::agent
