@@ -3,6 +3,7 @@
 #include <dirent.h>
 #include <fcntl.h>
 #include <linux/openat2.h>
+#include <stdio.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -38,36 +39,59 @@ uint64_t ResolveFlags(Resolve resolve) {
 absl::StatusOr<uint64_t> MountIdAt(int dirfd, const char* name) {
   struct statx stx;
   CRISP_RETURN_IF_ERROR(Sys(absl::StrCat("statx ", name), [&] {
-    return ::statx(dirfd, name, AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT | AT_EMPTY_PATH,
-                   STATX_MNT_ID, &stx);
+    return ::statx(dirfd, name, AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT | AT_EMPTY_PATH, STATX_MNT_ID,
+                   &stx);
   }));
   return stx.stx_mnt_id;
 }
 
-absl::Status RemoveTreeOnMount(int dirfd, const std::string& name, uint64_t mount_id) {
+// A container can nest directories without bound, and each level held open costs two
+// descriptors and a stack frame.
+constexpr int kMaxDepth = 64;
+
+struct Removal {
+  uint64_t mount_id = 0;
+  int root = -1;  // The top of the tree while it is being removed.
+  int hoisted = 0;
+};
+
+// Moves a directory that lies too deep to the top, where the next pass finds it.
+absl::Status Hoist(int dirfd, const std::string& name, Removal& removal) {
+  while (true) {
+    const std::string to = absl::StrCat(".crisp-remove-", ++removal.hoisted);
+    if (::renameat2(dirfd, name.c_str(), removal.root, to.c_str(), RENAME_NOREPLACE) == 0 ||
+        errno == ENOENT) {
+      return absl::OkStatus();
+    }
+    if (errno != EEXIST) return ErrnoStatus(errno, absl::StrCat("rename ", name));
+  }
+}
+
+absl::Status RemoveTreeOnMount(int dirfd, const std::string& name, Removal& removal, int depth) {
   if (::unlinkat(dirfd, name.c_str(), 0) == 0 || errno == ENOENT) return absl::OkStatus();
   if (errno != EISDIR && errno != EPERM) {
     return ErrnoStatus(errno, absl::StrCat("unlink ", name));
   }
+  if (depth == kMaxDepth) return Hoist(dirfd, name, removal);
   auto dir = OpenBeneath(dirfd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW, Resolve::kNoSymlinks);
   if (!dir.ok()) {
     return ErrnoOf(dir.status()) == ENOENT ? absl::OkStatus() : dir.status();
   }
   CRISP_ASSIGN_OR_RETURN(const uint64_t here, MountIdAt(dir->get(), ""));
-  if (here != mount_id) {
+  if (here != removal.mount_id) {
     return ErrnoStatus(EXDEV, absl::StrCat("remove ", name, ", a mount point"));
   }
-  CRISP_ASSIGN_OR_RETURN(UniqueFd list_fd, SysFd("dup", [&] {
-                           return ::fcntl(dir->get(), F_DUPFD_CLOEXEC, 3);
-                         }));
+  CRISP_ASSIGN_OR_RETURN(UniqueFd list_fd,
+                         SysFd("dup", [&] { return ::fcntl(dir->get(), F_DUPFD_CLOEXEC, 3); }));
   std::unique_ptr<DIR, int (*)(DIR*)> list(::fdopendir(list_fd.get()), &::closedir);
   if (list == nullptr) return ErrnoStatus(errno, absl::StrCat("list ", name));
   (void)list_fd.release();
+  if (depth == 0) removal.root = dir->get();
   while (const dirent* entry = ::readdir(list.get())) {
     const absl::string_view child = entry->d_name;
     if (child == "." || child == "..") continue;
     CRISP_RETURN_IF_ERROR(
-        Annotate(RemoveTreeOnMount(dir->get(), std::string(child), mount_id), name));
+        Annotate(RemoveTreeOnMount(dir->get(), std::string(child), removal, depth + 1), name));
   }
   if (::unlinkat(dirfd, name.c_str(), AT_REMOVEDIR) == 0 || errno == ENOENT) {
     return absl::OkStatus();
@@ -88,9 +112,8 @@ absl::StatusOr<UniqueFd> OpenBeneath(int dirfd, absl::string_view path, int flag
   how.mode = (flags & (O_CREAT | O_TMPFILE)) != 0 ? mode : 0;
   how.resolve = ResolveFlags(resolve);
   for (int race = 0;; ++race) {
-    auto fd = SysFd(absl::StrCat("open ", name), [&] {
-      return ::syscall(SYS_openat2, dirfd, name.c_str(), &how, sizeof(how));
-    });
+    auto fd = SysFd(absl::StrCat("open ", name),
+                    [&] { return ::syscall(SYS_openat2, dirfd, name.c_str(), &how, sizeof(how)); });
     if (fd.ok() || ErrnoOf(fd.status()) != EAGAIN || race == kMaxRaces) return fd;
   }
 }
@@ -101,8 +124,8 @@ absl::StatusOr<UniqueFd> OpenDir(const std::string& path) {
 }
 
 absl::StatusOr<UniqueFd> MakeDirsBeneath(int dirfd, absl::string_view path, mode_t mode) {
-  CRISP_ASSIGN_OR_RETURN(UniqueFd dir, OpenBeneath(dirfd, ".", O_RDONLY | O_DIRECTORY,
-                                                   Resolve::kNoSymlinks));
+  CRISP_ASSIGN_OR_RETURN(UniqueFd dir,
+                         OpenBeneath(dirfd, ".", O_RDONLY | O_DIRECTORY, Resolve::kNoSymlinks));
   for (absl::string_view part : absl::StrSplit(path, '/', absl::SkipEmpty())) {
     const std::string name(part);
     if (name == ".") continue;
@@ -111,9 +134,9 @@ absl::StatusOr<UniqueFd> MakeDirsBeneath(int dirfd, absl::string_view path, mode
     }
     const bool made = ::mkdirat(dir.get(), name.c_str(), 0700) == 0;
     if (!made && errno != EEXIST) return ErrnoStatus(errno, absl::StrCat("mkdir ", path));
-    CRISP_ASSIGN_OR_RETURN(UniqueFd next,
-                           OpenBeneath(dir.get(), name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW,
-                                       Resolve::kNoSymlinks));
+    CRISP_ASSIGN_OR_RETURN(
+        UniqueFd next,
+        OpenBeneath(dir.get(), name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW, Resolve::kNoSymlinks));
     if (made) {
       CRISP_RETURN_IF_ERROR(
           Sys(absl::StrCat("chmod ", path), [&] { return ::fchmod(next.get(), mode); }));
@@ -143,8 +166,15 @@ absl::Status RemoveTreeAt(int dirfd, const std::string& name) {
   if (::fstatat(dirfd, name.c_str(), &st, AT_SYMLINK_NOFOLLOW) == -1) {
     return errno == ENOENT ? absl::OkStatus() : ErrnoStatus(errno, absl::StrCat("stat ", name));
   }
-  CRISP_ASSIGN_OR_RETURN(const uint64_t mount_id, MountIdAt(dirfd, ""));
-  return RemoveTreeOnMount(dirfd, name, mount_id);
+  Removal removal;
+  CRISP_ASSIGN_OR_RETURN(removal.mount_id, MountIdAt(dirfd, ""));
+  while (true) {
+    const int before = removal.hoisted;
+    const absl::Status status = RemoveTreeOnMount(dirfd, name, removal, 0);
+    // What a pass hoisted keeps the top from being empty; the next pass gets it.
+    const bool again = removal.hoisted != before && ErrnoOf(status) == ENOTEMPTY;
+    if (!again) return status;
+  }
 }
 
 absl::Status RemoveTree(const std::string& path) {

@@ -1,6 +1,7 @@
 #include "base/safe_path.h"
 
 #include <fcntl.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -94,6 +95,26 @@ TEST_F(SafePathTest, RemoveTreeDoesNotFollowLinks) {
   EXPECT_NE(::access((root_ + "/tree").c_str(), F_OK), 0);
   EXPECT_EQ(::access((outside + "/kept").c_str(), F_OK), 0);
   EXPECT_OK(RemoveTree(outside));
+}
+
+// Deeper than there are descriptors for, as a container may leave its volume.
+TEST_F(SafePathTest, RemoveTreeOfAnyDepth) {
+  struct rlimit old;
+  ASSERT_EQ(::getrlimit(RLIMIT_NOFILE, &old), 0);
+  const struct rlimit few = {256, old.rlim_max};
+  ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &few), 0);
+  auto at = MakeDirsBeneath(dir_.get(), "deep", 0755);
+  ASSERT_OK(at);
+  for (int i = 0; i < 3000; ++i) {
+    auto next = MakeDirsBeneath(at->get(), "d", 0755);
+    ASSERT_OK(next);
+    at = std::move(next);
+  }
+  at->reset();
+  ASSERT_OK(MakeDirsBeneath(dir_.get(), "deep/.crisp-remove-1/x", 0755));
+  EXPECT_OK(RemoveTreeAt(dir_.get(), "deep"));
+  EXPECT_EQ(::faccessat(dir_.get(), "deep", F_OK, 0), -1);
+  ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &old), 0);
 }
 
 TEST_F(SafePathTest, RemoveTreeOfNothingIsFine) {
