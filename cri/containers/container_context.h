@@ -7,10 +7,11 @@
 
 #include "base/background.h"
 #include "cri/containers/container_store.h"
-#include "cri/images/image_store.h"
 #include "cri/pods/pod_context.h"
 
 namespace crisp::cri {
+
+class ImageStore;  // Its header brings all of gRPC; few verbs need it.
 
 struct ContainerContext {
   const PodContext* node = nullptr;  // Drivers, volumes, clock, host facts.

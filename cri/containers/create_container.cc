@@ -13,6 +13,7 @@
 #include "base/status_macros.h"
 #include "cri/containers/remove_container.h"
 #include "cri/containers/rootfs_view.h"
+#include "cri/images/image_store.h"
 #include "cri/pods/pod_files.h"
 #include "cri/spec/container_spec.h"
 #include "cri/spec/stop_signal.h"

@@ -2,6 +2,7 @@
 
 #include "base/status_macros.h"
 #include "cri/containers/stop_container.h"
+#include "cri/images/image_store.h"
 
 namespace crisp::cri {
 namespace {

@@ -6,6 +6,7 @@
 #include "absl/strings/str_cat.h"
 #include "base/log.h"
 #include "base/status_macros.h"
+#include "cri/images/image_store.h"
 
 namespace crisp::cri {
 namespace {

@@ -14,6 +14,7 @@
 #include "base/safe_path.h"
 #include "base/status_macros.h"
 #include "cri/containers/remove_container.h"
+#include "cri/images/image_store.h"
 #include "cri/pods/pod_files.h"
 #include "cri/pods/remove_pod.h"
 #include "cri/pods/stop_pod.h"

@@ -5,7 +5,7 @@
 #include "base/status_macros.h"
 #include "cri/rpc/rpcs.h"
 #include "cri/spec/exec_process.h"
-#include "cri/spec/validate.h"
+#include "cri/spec/field_text.h"
 
 namespace crisp::cri::rpc {
 

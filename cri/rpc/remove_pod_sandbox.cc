@@ -1,8 +1,7 @@
-#include "cri/pods/remove_pod.h"
-
 #include "base/status_macros.h"
 #include "cri/containers/remove_container.h"
 #include "cri/containers/stop_container.h"
+#include "cri/pods/remove_pod.h"
 #include "cri/pods/stop_pod.h"
 #include "cri/rpc/rpcs.h"
 
@@ -31,9 +30,9 @@ absl::Status RemovePodSandbox(RpcContext& context, const Call& call,
   if (absl::IsNotFound(found.status())) return absl::OkStatus();
   CRISP_RETURN_IF_ERROR(found.status());
   const std::shared_ptr<Pod>& pod = *found;
-  const auto remove = [&]() -> absl::StatusOr<bool> {
+  const auto remove = [&]() -> absl::StatusOr<Done> {
     CRISP_RETURN_IF_ERROR(RemoveAll(context, *pod));
-    return true;
+    return Done();
   };
   return Annotate(context.remove_calls.Run(pod->id(), "", call.abandoned, remove).status(),
                   "remove pod ", PodDisplayName(pod->config().metadata()));

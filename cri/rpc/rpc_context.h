@@ -11,16 +11,20 @@
 #include "absl/time/time.h"
 #include "base/joined_calls.h"
 #include "cri/config/config.h"
-#include "cri/containerd/containerd.h"
 #include "cri/containers/container_context.h"
 #include "cri/pods/pod_context.h"
 
 namespace crisp::cri {
 
+class Containerd;  // Its header brings all of gRPC; few RPCs need it.
+
 // One call as its RPC sees it.
 struct Call {
   std::function<bool()> abandoned;  // The caller has gone away or its time is over.
 };
+
+// The result of a call that has none.
+struct Done {};
 
 struct RpcContext {
   RpcContext(const Config& config_in, const PodContext& node_in,
@@ -41,8 +45,8 @@ struct RpcContext {
 
   JoinedCalls<std::string> run_calls;     // By PodNameKey; the result is the sandbox id.
   JoinedCalls<std::string> create_calls;  // By ContainerNameKey; the result is the container id.
-  JoinedCalls<bool> stop_calls;           // By sandbox id.
-  JoinedCalls<bool> remove_calls;         // By sandbox id.
+  JoinedCalls<Done> stop_calls;           // By sandbox id.
+  JoinedCalls<Done> remove_calls;         // By sandbox id.
 };
 
 }  // namespace crisp::cri

@@ -1,8 +1,7 @@
-#include "cri/pods/run_pod.h"
-
 #include "base/status_macros.h"
+#include "cri/pods/run_pod.h"
 #include "cri/rpc/rpcs.h"
-#include "cri/spec/validate.h"
+#include "cri/spec/field_text.h"
 
 namespace crisp::cri::rpc {
 
@@ -15,10 +14,9 @@ absl::Status RunPodSandbox(RpcContext& context, const Call& call,
       const std::string id,
       context.run_calls.Run(PodNameKey(request.config().metadata()), request.SerializeAsString(),
                             call.abandoned, [&]() -> absl::StatusOr<std::string> {
-                              CRISP_ASSIGN_OR_RETURN(
-                                  const std::shared_ptr<Pod> pod,
-                                  RunPod(context.node, request.config(),
-                                         request.runtime_handler()));
+                              CRISP_ASSIGN_OR_RETURN(const std::shared_ptr<Pod> pod,
+                                                     RunPod(context.node, request.config(),
+                                                            request.runtime_handler()));
                               return pod->id();
                             }));
   response->set_pod_sandbox_id(id);

@@ -40,11 +40,11 @@ grpc::Status Serve(const char* name, RpcContext& context, grpc::ServerContext* s
 
 }  // namespace
 
-#define CRISP_RPC(name)                                                            \
+#define CRISP_RPC(name)                                                        \
   grpc::Status RuntimeService::name(grpc::ServerContext* call,                 \
-                                        const runtime::v1::name##Request* request, \
-                                        runtime::v1::name##Response* response) {   \
-    return Serve(#name, context_, call, &rpc::name, *request, response);           \
+                                    const runtime::v1::name##Request* request, \
+                                    runtime::v1::name##Response* response) {   \
+    return Serve(#name, context_, call, &rpc::name, *request, response);       \
   }
 CRISP_RPC(Version)
 CRISP_RPC(Status)

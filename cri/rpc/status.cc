@@ -1,6 +1,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/version.h"
+#include "cri/containerd/containerd.h"
 #include "cri/rpc/rpcs.h"
 
 namespace crisp::cri::rpc {
@@ -45,12 +46,9 @@ std::string Describe(const RpcContext& context, const std::string& containerd_ve
                         {"snapshotter", context.containerd->snapshotter()},
                         {"managed", context.config.containerd.address.empty()}};
   info["runtimeHandlers"] = context.node.handlers->Names();
-  info["host"] = {{"kernel", host.kernel_release},
-                  {"cgroup", CgroupModeName(host.cgroup_mode)},
-                  {"seccomp", host.seccomp},
-                  {"apparmor", host.apparmor},
-                  {"selinux", host.selinux},
-                  {"canRaiseLimits", host.can_raise_limits}};
+  info["host"] = {{"kernel", host.kernel_release}, {"cgroup", CgroupModeName(host.cgroup_mode)},
+                  {"seccomp", host.seccomp},       {"apparmor", host.apparmor},
+                  {"selinux", host.selinux},       {"canRaiseLimits", host.can_raise_limits}};
   return info.dump(2);
 }
 

@@ -3,8 +3,8 @@
 #include "absl/strings/str_cat.h"
 #include "base/status_macros.h"
 #include "cri/rpc/rpcs.h"
+#include "cri/spec/field_text.h"
 #include "cri/spec/resources.h"
-#include "cri/spec/validate.h"
 
 namespace crisp::cri::rpc {
 namespace {

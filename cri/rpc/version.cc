@@ -1,4 +1,5 @@
 #include "base/version.h"
+
 #include "cri/rpc/rpcs.h"
 
 namespace crisp::cri::rpc {
