@@ -56,6 +56,8 @@ FakeNode::FakeNode() {
   builder.RegisterService(static_cast<runtime::v1::ImageService::Service*>(this));
   builder.RegisterService(static_cast<crisp::volumes::v1::Volumes::Service*>(this));
   builder.RegisterService(static_cast<crisp::images::v1::Images::Service*>(this));
+  // A server that shuts down can wait for its idle threads' poll: 10 s by default.
+  builder.SetSyncServerOption(grpc::ServerBuilder::SyncServerOption::CQ_TIMEOUT_MSEC, 100);
   server_ = builder.BuildAndStart();
 }
 

@@ -264,7 +264,7 @@ class JsonBuilder : public YAML::EventHandler {
 // nothing in it can be mistaken for indentation or be folded away.
 bool FitsLiteralBlock(const std::string& text) {
   if (text.size() < 2 || text.back() != '\n' || text[text.size() - 2] == '\n') return false;
-  if (text.find('\n') == text.size() - 1 || text[0] == ' ' || text[0] == '\n') return false;
+  if (text[0] == ' ' || text[0] == '\n') return false;
   for (const char c : text) {
     const auto byte = static_cast<unsigned char>(c);
     if (byte < 0x20 && c != '\n') return false;
@@ -296,7 +296,8 @@ bool IsSafePlain(const std::string& text) {
 
 void EmitString(const std::string& text, YAML::Emitter* out) {
   if (FitsLiteralBlock(text)) {
-    *out << YAML::Literal << text;
+    // The emitter ends the block with a newline of its own.
+    *out << YAML::Literal << text.substr(0, text.size() - 1);
   } else if (IsSafePlain(text)) {
     *out << text;
   } else {
