@@ -40,11 +40,10 @@ absl::StatusOr<std::string> TokenIn(const HttpResponse& response) {
 }  // namespace
 
 Authorizer::Authorizer(HttpClient* http, Credentials credentials, std::string repository,
-                       UrlOrigin origin, TlsOptions tls)
+                       TlsOptions tls)
     : http_(http),
       credentials_(std::move(credentials)),
       repository_(std::move(repository)),
-      origin_(std::move(origin)),
       tls_(std::move(tls)) {
   if (!credentials_.registry_token.empty()) {
     header_ = absl::StrCat("Bearer ", credentials_.registry_token);
@@ -61,8 +60,8 @@ std::string Authorizer::BasicHeader() const {
                                                                 credentials_.password)));
 }
 
-absl::Status Authorizer::Answer(const HttpResponse& response, const std::string& sent,
-                                const std::function<bool()>& cancelled) {
+absl::Status Authorizer::Answer(const HttpResponse& response, const UrlOrigin& origin,
+                                const std::string& sent, const std::function<bool()>& cancelled) {
   absl::MutexLock fetching(&fetch_mu_);
   // Another thread was here first and has a newer header.
   if (Header() != sent) return absl::OkStatus();
@@ -80,11 +79,9 @@ absl::Status Authorizer::Answer(const HttpResponse& response, const std::string&
       return absl::PermissionDeniedError("the registry wants a user name and password");
     }
     header = BasicHeader();
-    if (header == sent) {
-      return absl::PermissionDeniedError("the registry refused the user name or password");
-    }
+    if (header == sent) return Refused();
   } else {
-    CRISP_ASSIGN_OR_RETURN(const std::string token, FetchToken(*challenge, cancelled));
+    CRISP_ASSIGN_OR_RETURN(const std::string token, FetchToken(*challenge, origin, cancelled));
     header = absl::StrCat("Bearer ", token);
   }
   absl::MutexLock lock(&mu_);
@@ -92,12 +89,19 @@ absl::Status Authorizer::Answer(const HttpResponse& response, const std::string&
   return absl::OkStatus();
 }
 
+absl::Status Authorizer::Refused() const {
+  return absl::PermissionDeniedError(credentials_.empty()
+                                         ? "the repository does not exist or needs credentials"
+                                         : "the registry refused the credentials");
+}
+
 absl::StatusOr<std::string> Authorizer::FetchToken(const AuthChallenge& challenge,
+                                                   const UrlOrigin& endpoint,
                                                    const std::function<bool()>& cancelled) const {
   const std::string realm = Parameter(challenge, "realm");
   CRISP_ASSIGN_OR_RETURN(const UrlOrigin origin,
                          Annotate(OriginOf(realm), "the registry's token realm"));
-  if (origin.scheme == "http" && origin_.scheme == "https") {
+  if (origin.scheme == "http" && endpoint.scheme == "https") {
     return absl::PermissionDeniedError(
         absl::StrCat("the token realm at ", origin.host, " is not encrypted, the registry is"));
   }
@@ -109,7 +113,7 @@ absl::StatusOr<std::string> Authorizer::FetchToken(const AuthChallenge& challeng
   const std::string service = Parameter(challenge, "service");
   HttpRequest base;
   base.max_body_bytes = kMaxTokenAnswer;
-  if (origin == origin_) base.tls = tls_;
+  if (origin == endpoint) base.tls = tls_;
   const bool has_secret = !credentials_.identity_token.empty() || !credentials_.username.empty();
   if (has_secret) {
     absl::StatusOr<std::string> token = PostForToken(realm, service, wanted, base, cancelled);

@@ -26,21 +26,22 @@ namespace crisp::cri {
 
 class Authorizer {
  public:
-  // `origin` is the endpoint and `tls` how to speak with it; a realm at the same
-  // origin is spoken with in the same way.
-  Authorizer(HttpClient* http, Credentials credentials, std::string repository, UrlOrigin origin,
-             TlsOptions tls);
+  // `tls` is how to speak with the endpoint, and with a realm at the same origin.
+  Authorizer(HttpClient* http, Credentials credentials, std::string repository, TlsOptions tls);
 
   // The Authorization header for the next request; "" if none is known to be needed.
   std::string Header() const;
 
-  // The endpoint answered 401 to a request that carried `sent`. On OK, Header()
-  // is worth another try.
-  absl::Status Answer(const HttpResponse& response, const std::string& sent,
-                      const std::function<bool()>& cancelled);
+  // The endpoint at `origin` answered 401 to a request that carried `sent`. On OK,
+  // Header() is worth another try.
+  absl::Status Answer(const HttpResponse& response, const UrlOrigin& origin,
+                      const std::string& sent, const std::function<bool()>& cancelled);
+
+  // What it means when that try is answered 401 too.
+  absl::Status Refused() const;
 
  private:
-  absl::StatusOr<std::string> FetchToken(const AuthChallenge& challenge,
+  absl::StatusOr<std::string> FetchToken(const AuthChallenge& challenge, const UrlOrigin& endpoint,
                                          const std::function<bool()>& cancelled) const;
   absl::StatusOr<std::string> PostForToken(const std::string& realm, const std::string& service,
                                            const std::vector<std::string>& scopes,
@@ -54,7 +55,6 @@ class Authorizer {
   HttpClient* const http_;
   const Credentials credentials_;
   const std::string repository_;
-  const UrlOrigin origin_;
   const TlsOptions tls_;
 
   absl::Mutex fetch_mu_;  // Held while a token is fetched; before mu_.

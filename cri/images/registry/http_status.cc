@@ -45,8 +45,11 @@ absl::Status StatusOfResponse(const HttpResponse& response) {
   switch (response.status) {
     case 401:
     case 403:
+      // An answer to HEAD has no words of its own.
+      absl::StrAppend(&message, ": access denied");
       return absl::PermissionDeniedError(message);
     case 404:
+      absl::StrAppend(&message, ": not found");
       return absl::NotFoundError(message);
     case 408:
     case 429:

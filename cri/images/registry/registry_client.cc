@@ -58,8 +58,8 @@ struct RegistryClient::Endpoint {
   Endpoint(RegistryEndpoint from, HttpClient* http, const Credentials& credentials,
            const std::string& repository, UrlOrigin at)
       : config(std::move(from)),
-        origin(at),
-        authorizer(http, credentials, repository, std::move(at), config.tls),
+        origin(std::move(at)),
+        authorizer(http, credentials, repository, config.tls),
         can_pull(config.can_pull),
         can_resolve(config.can_pull && config.can_resolve) {}
 
@@ -135,10 +135,11 @@ absl::StatusOr<HttpResponse> RegistryClient::SendToUrl(std::string url, const As
     }
     CRISP_ASSIGN_OR_RETURN(HttpResponse response,
                            Annotate(http_->Do(request, options_.cancelled, ask.sink), origin.host));
-    if (response.status == 401 && at_endpoint && !answered) {
+    if (response.status == 401 && at_endpoint) {
+      if (answered) return endpoint->authorizer.Refused();
       answered = true;
       CRISP_RETURN_IF_ERROR(
-          endpoint->authorizer.Answer(response, authorization, options_.cancelled));
+          endpoint->authorizer.Answer(response, origin, authorization, options_.cancelled));
       continue;
     }
     const std::string location = response.Header("location");
