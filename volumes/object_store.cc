@@ -178,10 +178,10 @@ absl::StatusOr<bool> ObjectStore::Delete(const std::string& ns, const std::strin
     absl::MutexLock lock(&mu_);
     if (table.find(key) == table.end()) return false;
   }
+  const std::string version = absl::StrCat(last_version_);
   const auto remove = [&]() -> absl::Status {
     // The newest version may go with this object, and must not be given twice.
-    CRISP_RETURN_IF_ERROR(WriteFileAtomicAt(root_.get(), kVersionFile, absl::StrCat(last_version_),
-                                            0600, Sync::kFull));
+    CRISP_RETURN_IF_ERROR(WriteFileAtomicAt(root_.get(), kVersionFile, version, 0600, Sync::kFull));
     CRISP_ASSIGN_OR_RETURN(UniqueFd kind_dir, OpenSub(root_.get(), DirOf(kind)));
     CRISP_ASSIGN_OR_RETURN(UniqueFd ns_dir, OpenSub(kind_dir.get(), key.first));
     CRISP_RETURN_IF_ERROR(RemoveTreeAt(ns_dir.get(), key.second));
