@@ -40,9 +40,14 @@ class Result(unittest.TextTestResult):
         self.skips.append([test.id(), reason])
         self._note("skip", test, reason)
 
-    def _bad(self, test, err):
-        text = self._exc_info_to_string(err, test)
-        if test.id() not in [name for name, _ in self.bad]:
+    def _bad(self, test, err, detail=""):
+        text = detail + self._exc_info_to_string(err, test)
+        # One failed test, whatever number of its parts failed.
+        for known in self.bad:
+            if known[0] == test.id():
+                known[1] += text
+                break
+        else:
             self.bad.append([test.id(), text])
         self._note("FAIL", test)
         print(text, flush=True)
@@ -55,7 +60,7 @@ class Result(unittest.TextTestResult):
 
     def addSubTest(self, test, subtest, err):
         if err is not None:
-            self._bad(test, err)
+            self._bad(test, err, f"{subtest._subDescription()}\n")
 
     def addExpectedFailure(self, test, err):
         self._bad(test, err)

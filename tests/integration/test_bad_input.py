@@ -151,7 +151,8 @@ class Containers(harness.NodeTest):
             ("PodSandboxStatus", "pod_sandbox_id"),
         ):
             with self.subTest(method):
-                self.assertRpcFails("NOT_FOUND", [], RUNTIME + method, {key: NO_ID})
+                more = {"linux": {}} if method == "UpdateContainerResources" else {}
+                self.assertRpcFails("NOT_FOUND", [], RUNTIME + method, {key: NO_ID, **more})
                 self.assertRpcFails((INVALID, "NOT_FOUND"), [], RUNTIME + method, {})
         self.assertRpcFails("NOT_FOUND", [], RUNTIME + "ExecSync", {"container_id": NO_ID, "cmd": ["true"]})
 
@@ -172,10 +173,11 @@ class Containers(harness.NodeTest):
 
     def test_exec_without_a_command_or_in_a_stopped_container(self):
         container_id = self.node.create(self.pod_id, self.container(), self.pod_config)
-        self.assertRpcFails(INVALID, ["cmd"], RUNTIME + "ExecSync", {"container_id": container_id})
         self.assertRpcFails(
             ("FAILED_PRECONDITION",), [], RUNTIME + "ExecSync", {"container_id": container_id, "cmd": ["true"]}
         )
+        self.node.start_container(container_id)
+        self.assertRpcFails(INVALID, ["cmd"], RUNTIME + "ExecSync", {"container_id": container_id})
 
     def test_a_log_path_through_a_symlink_does_not_escape(self):
         target = os.path.join(self.node.base, "outside")
@@ -193,7 +195,7 @@ class Containers(harness.NodeTest):
 
 class Images(harness.NodeTest):
     def test_references_that_cannot_be(self):
-        for image in ("", "UPPER/case:x", "a b", "x@sha256:short", "http://a/b"):
+        for image in ("", "lower/UPPER:x", "a b", "x@sha256:short", "http://a/b"):
             with self.subTest(image):
                 self.assertRpcFails((INVALID,), [], IMAGE + "PullImage", {"image": {"image": image}})
 

@@ -112,9 +112,12 @@ class Confinement(harness.NodeTest):
         self.node.sh(container_id, "mkdir -p /mnt && mount -t tmpfs x /mnt && umount /mnt")
 
     def test_devices(self):
-        devices = [{"host_path": "/dev/zero", "container_path": "/dev/ours", "permissions": "r"}]
+        # Not one of the devices that every container has: the rules are by number.
+        devices = [{"host_path": "/dev/fuse", "container_path": "/dev/ours", "permissions": "r"}]
+        if not os.path.exists("/dev/fuse"):
+            self.skipTest("this kernel has no /dev/fuse to hand out")
         container_id = self.started(devices=devices)
-        self.assertEqual(self.node.sh(container_id, "head -c 4 /dev/ours | wc -c").strip(), "4")
+        self.node.sh(container_id, "test -c /dev/ours && exec 3</dev/ours")
         result = self.node.exec(container_id, "sh", "-c", "echo x >/dev/ours", check=False)
         self.assertIn("Operation not permitted", result.stderr + result.stdout)
         result = self.node.exec(container_id, "sh", "-c", "mknod /tmp/mem c 1 1 && cat /tmp/mem", check=False)
