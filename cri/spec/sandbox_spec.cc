@@ -40,7 +40,10 @@ constexpr const char* kReadonlyPaths[] = {
 };
 
 Json BuildMounts(const SandboxSpecInput& input) {
-  Json out = DefaultMounts({.cgroup = false});
+  // A network namespace has one sysfs, and its first mount decides whether any can
+  // be written: pause makes room for the privileged containers that come later.
+  Json out = DefaultMounts(
+      {.privileged = input.config.linux().security_context().privileged(), .cgroup = false});
   if (!input.shm_path.empty()) {
     Json shm = MountToOci({"/dev/shm", input.shm_path});
     shm["options"] = {"rbind", "rprivate", "rw", "nosuid", "noexec", "nodev"};

@@ -56,6 +56,19 @@ TEST_F(SandboxSpecTest, PauseHasNothing) {
   EXPECT_EQ(mounts[mounts.size() - 2]["destination"], "/volumes");
 }
 
+TEST_F(SandboxSpecTest, SysIsWritableForPrivilegedPodsOnly) {
+  const auto sys_options = [&] {
+    const auto spec = Build();
+    for (const auto& mount : (*spec)["mounts"]) {
+      if (mount["destination"] == "/sys") return mount["options"].dump();
+    }
+    return std::string();
+  };
+  EXPECT_THAT(sys_options(), HasSubstr("\"ro\""));
+  config_.mutable_linux()->mutable_security_context()->set_privileged(true);
+  EXPECT_THAT(sys_options(), HasSubstr("\"rw\""));
+}
+
 TEST_F(SandboxSpecTest, HostNetworkHasTheHostsName) {
   config_.mutable_linux()->mutable_security_context()->mutable_namespace_options()->set_network(
       runtime::v1::NamespaceMode::NODE);

@@ -211,8 +211,12 @@ absl::Status ValidatePodSandboxConfig(const PodSandboxConfig& config) {
   CRISP_RETURN_IF_ERROR(CheckMap("config.labels", config.labels()));
   CRISP_RETURN_IF_ERROR(CheckMap("config.annotations", config.annotations()));
   CRISP_RETURN_IF_ERROR(CheckCgroupParent(config.linux().cgroup_parent()));
+  const auto& security = config.linux().security_context();
+  if (security.has_run_as_group() && !security.has_run_as_user()) {
+    return BadField("config.linux.security_context.run_as_group", "is set without run_as_user");
+  }
   return CheckNamespaces("config.linux.security_context.namespace_options.",
-                         config.linux().security_context().namespace_options(), true);
+                         security.namespace_options(), true);
 }
 
 absl::Status ValidateContainerConfig(const ContainerConfig& config, const PodSandboxConfig& pod) {

@@ -106,6 +106,9 @@ TEST(ValidatePodSandboxConfig, NamesTheField) {
   });
   PodRefused("linux.cgroup_parent",
              [](auto& p) { p.mutable_linux()->set_cgroup_parent("/a/../b"); });
+  PodRefused("linux.security_context.run_as_group", [](auto& p) {
+    p.mutable_linux()->mutable_security_context()->mutable_run_as_group()->set_value(5);
+  });
   PodRefused("labels", [](auto& p) { (*p.mutable_labels())[""] = "x"; });
   PodRefused("annotations",
              [](auto& p) { (*p.mutable_annotations())["a"] = std::string((1 << 20) + 1, 'x'); });
