@@ -59,28 +59,7 @@ bool Container::AwaitExit(absl::Duration timeout) const {
                       timeout);
 }
 
-absl::StatusOr<Container::Claim> Container::ClaimFor(const std::string& work,
-                                                     absl::Duration timeout) {
-  absl::MutexLock lock(&mu_);
-  const auto free = [this]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_) { return claimed_for_.empty(); };
-  if (!mu_.AwaitWithTimeout(absl::Condition(&free), timeout)) {
-    return absl::DeadlineExceededError(absl::StrCat(
-        "cannot ", work, " container ", id_, ": a call to ", claimed_for_, " it is under way"));
-  }
-  claimed_for_ = work;
-  return Claim(this);
-}
-
-Container::Claim::~Claim() {
-  if (container_ == nullptr) return;
-  absl::MutexLock lock(&container_->mu_);
-  container_->claimed_for_.clear();
-}
-
-bool Container::FirstStop() {
-  absl::MutexLock lock(&mu_);
-  return !std::exchange(stop_sent_, true);
-}
+bool Container::FirstStop() { return !stop_sent_.exchange(true); }
 
 std::string ContainerNameKey(const std::string& pod_id,
                              const runtime::v1::ContainerMetadata& metadata) {

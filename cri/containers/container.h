@@ -10,22 +10,20 @@
 //
 // Ownership: shared by the store and the calls that work on the container.
 // Threads:   safe. Everything but the facts is constant after construction,
-//            and the claims are guarded.
+//            and the claim.
 // Crash:     the facts are in <state>/pods/<pod>/containers/<id> (cri/records).
 #ifndef CRISP_CRI_CONTAINERS_CONTAINER_H_
 #define CRISP_CRI_CONTAINERS_CONTAINER_H_
 
+#include <atomic>
 #include <cstdint>
 #include <memory>
 #include <string>
-#include <utility>
 
-#include "absl/base/thread_annotations.h"
-#include "absl/status/statusor.h"
-#include "absl/synchronization/mutex.h"
 #include "absl/time/time.h"
 #include "api/cri/v1/api.pb.h"
 #include "api/state/v1/state.pb.h"
+#include "base/claim.h"
 #include "cri/pods/pod.h"
 #include "cri/records/recorded.h"
 
@@ -59,11 +57,8 @@ class Container {
   // True once the container is EXITED, or false when `timeout` passed first.
   bool AwaitExit(absl::Duration timeout) const;
 
-  // One call at a time changes the container's task: starts it, tidies up after
-  // its end or removes it. Waits for the claim; DeadlineExceeded names the work
-  // that holds it. The claim ends with the returned value.
-  class Claim;
-  absl::StatusOr<Claim> ClaimFor(const std::string& work, absl::Duration timeout);
+  // Held by whoever makes, starts, tidies up after or removes the container.
+  Claimable& claim() { return claim_; }
 
   // True for the first caller only: the stop signal is sent once, however many
   // StopContainer calls wait.
@@ -77,20 +72,8 @@ class Container {
   const std::string name_key_;
   Recorded<state::v1::ContainerRecord> facts_;
 
-  absl::Mutex mu_;
-  std::string claimed_for_ ABSL_GUARDED_BY(mu_);
-  bool stop_sent_ ABSL_GUARDED_BY(mu_) = false;
-};
-
-class Container::Claim {
- public:
-  explicit Claim(Container* container) : container_(container) {}
-  Claim(Claim&& other) noexcept : container_(std::exchange(other.container_, nullptr)) {}
-  Claim& operator=(Claim&&) = delete;
-  ~Claim();
-
- private:
-  Container* container_;
+  Claimable claim_;
+  std::atomic<bool> stop_sent_{false};
 };
 
 // What makes two CreateContainer requests ask for the same container: the pod,

@@ -82,17 +82,6 @@ TEST_F(ContainerTest, AwaitExitReturnsWhenTheEndIsRecorded) {
   exit.join();
 }
 
-TEST_F(ContainerTest, OneClaimAtATime) {
-  const auto container = Make("c", "main");
-  {
-    const auto claim = container->ClaimFor("start", absl::ZeroDuration());
-    ASSERT_OK(claim);
-    EXPECT_THAT(container->ClaimFor("remove", absl::Milliseconds(1)),
-                StatusIs(absl::StatusCode::kDeadlineExceeded, HasSubstr("start")));
-  }
-  EXPECT_OK(container->ClaimFor("remove", absl::ZeroDuration()));
-}
-
 TEST_F(ContainerTest, TheStopSignalIsSentOnce) {
   const auto container = Make("c", "main");
   EXPECT_TRUE(container->FirstStop());

@@ -46,10 +46,9 @@ std::string ContainerCgroup(const Pod& pod, const std::string& id) {
   return JoinPath(pod.cgroup_path().substr(0, pod.cgroup_path().rfind('/')), id);
 }
 
-absl::StatusOr<std::shared_ptr<Container>> Reserve(const ContainerContext& context,
-                                                   const std::shared_ptr<Pod>& pod,
-                                                   const runtime::v1::ContainerConfig& config,
-                                                   const Image& image) {
+// The container as it will be known, in no store and on no disk yet.
+std::shared_ptr<Container> Draft(const ContainerContext& context, const std::shared_ptr<Pod>& pod,
+                                 const runtime::v1::ContainerConfig& config, const Image& image) {
   ContainerRecord record;
   record.set_id(NewId());
   record.set_pod_id(pod->id());
@@ -63,9 +62,7 @@ absl::StatusOr<std::shared_ptr<Container>> Reserve(const ContainerContext& conte
     record.set_log_path(JoinPath(pod->config().log_directory(), config.log_path()));
   }
   *record.mutable_resources()->mutable_linux() = config.linux().resources();
-  auto container = std::make_shared<Container>(pod, context.node->boot_id, std::move(record));
-  CRISP_RETURN_IF_ERROR(context.containers->Add(container));
-  return container;
+  return std::make_shared<Container>(pod, context.node->boot_id, std::move(record));
 }
 
 // The environment as the process will see it, for subPathExpr.
@@ -225,14 +222,21 @@ absl::StatusOr<std::shared_ptr<Container>> CreateContainer(
         absl::StrCat("pod sandbox ", pod->id(), " is not ready; no container can join it"));
   }
   CRISP_ASSIGN_OR_RETURN(const Image image, FindImage(context, config));
-  CRISP_ASSIGN_OR_RETURN(std::shared_ptr<Container> container,
-                         Reserve(context, pod, config, image));
+  const std::shared_ptr<Container> container = Draft(context, pod, config, image);
   auto undo = absl::MakeCleanup([&] {
     if (const absl::Status undone = RemoveContainer(context, *container); !undone.ok()) {
       LogError("a failed container could not be undone; the next start of crispd tries again",
                {{"container", container->id()}, {"error", undone}});
     }
   });
+  // Whoever removes the pod meanwhile finds the container in the store, and waits
+  // for the claim, until there is something whole to remove.
+  CRISP_ASSIGN_OR_RETURN(const Claim claim,
+                         container->claim().ClaimFor("create it", absl::ZeroDuration()));
+  if (const absl::Status added = context.containers->Add(container); !added.ok()) {
+    std::move(undo).Cancel();
+    return added;
+  }
   CRISP_RETURN_IF_ERROR(
       Annotate(Make(context, *container, image), "create container ", config.metadata().name()));
   std::move(undo).Cancel();

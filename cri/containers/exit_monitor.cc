@@ -13,7 +13,7 @@ using state::v1::ContainerRecord;
 constexpr absl::Duration kClaimTimeout = absl::Minutes(2);
 
 void DeleteTask(const ContainerContext& context, Container& container) {
-  const auto claim = container.ClaimFor("tidy up", kClaimTimeout);
+  const auto claim = container.claim().ClaimFor("tidy up after it", kClaimTimeout);
   absl::Status deleted = claim.status();
   // A container that was removed meanwhile has no task left to delete.
   if (claim.ok()) {

@@ -15,7 +15,7 @@ constexpr absl::Duration kClaimTimeout = absl::Seconds(60);
 
 absl::Status RemoveContainer(const ContainerContext& context, Container& container) {
   CRISP_RETURN_IF_ERROR(StopContainer(context, container, absl::ZeroDuration()));
-  CRISP_ASSIGN_OR_RETURN(const Container::Claim claim, container.ClaimFor("remove", kClaimTimeout));
+  CRISP_ASSIGN_OR_RETURN(const Claim claim, container.claim().ClaimFor("remove it", kClaimTimeout));
   const bool task_attempted =
       container.facts().Read([](const ContainerRecord& facts) { return facts.task_attempted(); });
   if (task_attempted) {

@@ -33,13 +33,10 @@ absl::Status CheckStartable(const Container& container) {
 }
 
 absl::Status Launch(const ContainerContext& context, TaskDriver* driver, Container& container) {
-  CRISP_ASSIGN_OR_RETURN(const Image image,
-                         context.images->Resolve(container.facts().Read(
-                             [](const ContainerRecord& facts) { return facts.image_id(); })));
   TaskSpec task = TaskOf(container);
   task.spec_json =
       container.facts().Read([](const ContainerRecord& facts) { return facts.spec_json(); });
-  CRISP_ASSIGN_OR_RETURN(task.rootfs, context.images->PrepareSnapshot(image, container.id()));
+  CRISP_ASSIGN_OR_RETURN(task.rootfs, context.images->SnapshotMounts(container.id()));
   CRISP_RETURN_IF_ERROR(
       container.facts().Update([](ContainerRecord& facts) { facts.set_task_attempted(true); }));
   CRISP_ASSIGN_OR_RETURN(const uint32_t pid, driver->Create(task));
@@ -72,17 +69,18 @@ TaskSpec TaskOf(const Container& container) {
 }
 
 absl::Status StartContainer(const ContainerContext& context, Container& container) {
-  CRISP_ASSIGN_OR_RETURN(const Container::Claim claim, container.ClaimFor("start", kClaimTimeout));
+  CRISP_ASSIGN_OR_RETURN(const Claim claim, container.claim().ClaimFor("start it", kClaimTimeout));
   CRISP_RETURN_IF_ERROR(CheckStartable(container));
   CRISP_ASSIGN_OR_RETURN(TaskDriver * driver,
                          context.node->handlers->Find(container.pod()->runtime_handler()));
   if (const absl::Status launched = Launch(context, driver, container); !launched.ok()) {
+    // Recorded first: deleting the task ends it, and the first cause of an end wins.
+    container.RecordExit(kStartErrorExitCode, context.node->clock->NowNs(), /*oom_killed=*/false,
+                         "StartError", std::string(launched.message()));
     if (const absl::Status deleted = driver->Delete(container.id()); !deleted.ok()) {
       LogWarn("the task of a container that did not start is still there",
               {{"container", container.id()}, {"error", deleted}});
     }
-    container.RecordExit(kStartErrorExitCode, context.node->clock->NowNs(), /*oom_killed=*/false,
-                         "StartError", std::string(launched.message()));
     return Annotate(launched, "start container ", container.config().metadata().name());
   }
   const int64_t now = context.node->clock->NowNs();

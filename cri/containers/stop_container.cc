@@ -46,7 +46,7 @@ absl::Status StopContainer(const ContainerContext& context, Container& container
   if (container.state() != runtime::v1::CONTAINER_RUNNING) {
     // Either it never ran and stays CREATED, or a start is under way: then it is
     // that start's result which has to stop.
-    CRISP_RETURN_IF_ERROR(container.ClaimFor("stop", kClaimTimeout).status());
+    CRISP_RETURN_IF_ERROR(container.claim().ClaimFor("stop it", kClaimTimeout).status());
     if (container.state() != runtime::v1::CONTAINER_RUNNING) return absl::OkStatus();
   }
   CRISP_ASSIGN_OR_RETURN(TaskDriver * driver,

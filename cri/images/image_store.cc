@@ -247,6 +247,11 @@ absl::StatusOr<std::vector<containerd::types::Mount>> ImageStore::ViewSnapshot(
   return impl_->Make(&SnapshotStore::View, image, key, lease);
 }
 
+absl::StatusOr<std::vector<containerd::types::Mount>> ImageStore::SnapshotMounts(
+    const std::string& key) {
+  return impl_->snapshots().MountsOf(key);
+}
+
 absl::Status ImageStore::RemoveSnapshot(const std::string& key) {
   return impl_->snapshots().Remove(key);
 }

@@ -85,6 +85,8 @@ class ImageStore {
   absl::StatusOr<std::vector<containerd::types::Mount>> ViewSnapshot(const Image& image,
                                                                      const std::string& key,
                                                                      const std::string& lease = "");
+  // How to mount a snapshot that exists, whether or not its image still does.
+  absl::StatusOr<std::vector<containerd::types::Mount>> SnapshotMounts(const std::string& key);
   absl::Status RemoveSnapshot(const std::string& key);  // OK if absent.
   absl::StatusOr<SnapshotUsage> Usage(const std::string& key);
 

@@ -21,6 +21,7 @@
 
 #include "api/cri/v1/api.pb.h"
 #include "api/state/v1/state.pb.h"
+#include "base/claim.h"
 #include "cri/records/recorded.h"
 
 namespace crisp::cri {
@@ -41,6 +42,9 @@ class Pod {
   // Facts that change. The record's config, id and other constants are in it.
   Recorded<state::v1::PodRecord>& facts() { return facts_; }
   const Recorded<state::v1::PodRecord>& facts() const { return facts_; }
+
+  // Held by whoever stops or removes the pod.
+  Claimable& claim() { return claim_; }
 
   bool listed() const;
   runtime::v1::PodSandboxState state() const;
@@ -66,6 +70,7 @@ class Pod {
   const std::string name_key_;
   const std::string cgroup_path_;
   Recorded<state::v1::PodRecord> facts_;
+  Claimable claim_;
 };
 
 // What makes two RunPodSandbox requests ask for the same pod: name, namespace,

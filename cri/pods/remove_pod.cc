@@ -6,7 +6,14 @@
 
 namespace crisp::cri {
 
+namespace {
+
+constexpr absl::Duration kClaimTimeout = absl::Minutes(1);
+
+}  // namespace
+
 absl::Status RemovePod(const PodContext& context, Pod& pod) {
+  CRISP_ASSIGN_OR_RETURN(const Claim claim, pod.claim().ClaimFor("remove it", kClaimTimeout));
   CRISP_RETURN_IF_ERROR(Annotate(context.volumes->Release(pod.id()), "release the pod's volumes"));
   if (pod.config().linux().cgroup_parent().empty()) {
     RemoveEmptyCgroup(PodCgroupParent(context, pod.config(), pod.id()));

@@ -132,6 +132,8 @@ absl::Status Prepare(const PodContext& context, Pod& pod) {
   CRISP_RETURN_IF_ERROR(Annotate(network.status(), "set up the pod's network"));
   CRISP_RETURN_IF_ERROR(Annotate(RecordNetwork(context, pod, *network), "record the network"));
   CRISP_RETURN_IF_ERROR(Annotate(StartPause(context, pod), "start the pause process"));
+  const bool ended = pod.facts().Read([](const PodRecord& f) { return f.exited_at() != 0; });
+  if (ended) return absl::InternalError("the pause process ended as soon as it had started");
   return pod.facts().Update([](PodRecord& facts) { facts.set_started(true); });
 }
 

@@ -13,6 +13,9 @@ namespace {
 
 using state::v1::PodRecord;
 
+// Network plugins may take their time-out for each of several steps.
+constexpr absl::Duration kClaimTimeout = absl::Minutes(3);
+
 absl::Status EndPause(const PodContext& context, Pod& pod, const PodRecord& facts) {
   if (!facts.task_attempted()) return absl::OkStatus();
   CRISP_ASSIGN_OR_RETURN(TaskDriver * driver, context.handlers->Find(pod.runtime_handler()));
@@ -47,6 +50,7 @@ void RecordPodExit(const PodContext& context, Pod& pod) {
 }
 
 absl::Status StopPod(const PodContext& context, Pod& pod) {
+  CRISP_ASSIGN_OR_RETURN(const Claim claim, pod.claim().ClaimFor("stop it", kClaimTimeout));
   const PodRecord facts = pod.facts().Get();
   CRISP_RETURN_IF_ERROR(Annotate(EndPause(context, pod, facts), "end the pause process"));
   CRISP_RETURN_IF_ERROR(Annotate(ReleaseNetwork(context, pod, facts), "release the pod's network"));

@@ -108,6 +108,10 @@ void SweepDamaged(const ContainerContext& context, const LoadedRecords& loaded) 
   }
   for (const std::string& id : loaded.damaged_pods) {
     const std::string directory = JoinPath(context.node->pods_dir, id);
+    const auto containers = ListDirectory(JoinPath(directory, "containers"));
+    for (const std::string& name : containers.ok() ? *containers : std::vector<std::string>()) {
+      LogIfError(context.images->RemoveSnapshot(name), "cannot remove a snapshot", name);
+    }
     LogIfError(UnmountShm(directory), "cannot unmount /dev/shm of a pod", id);
     LogIfError(context.node->volumes->Release(id), "cannot release the volumes of a pod", id);
     LogIfError(RemoveTree(directory), "cannot remove the directory of a pod", id);

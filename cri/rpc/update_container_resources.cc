@@ -23,8 +23,8 @@ absl::Status UpdateContainerResources(RpcContext& context, const Call& call,
   if (!request.has_linux()) return BadField("linux", "missing");
   CRISP_ASSIGN_OR_RETURN(const std::shared_ptr<Container> container,
                          context.containers.containers->Find(request.container_id()));
-  CRISP_ASSIGN_OR_RETURN(const Container::Claim claim,
-                         container->ClaimFor("update", kClaimTimeout));
+  CRISP_ASSIGN_OR_RETURN(const Claim claim,
+                         container->claim().ClaimFor("update it", kClaimTimeout));
   const ContainerRecord facts = container->facts().Get();
   if (facts.finished_at() != 0) {
     return absl::FailedPreconditionError(
