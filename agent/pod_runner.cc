@@ -46,6 +46,11 @@ bool IsComplete(const PodView& pod) {
   return true;
 }
 
+// The server often names the container itself; once is enough.
+absl::Status Naming(const absl::Status& status, const std::string& doing) {
+  return absl::StartsWith(status.message(), doing) ? status : Annotate(status, doing);
+}
+
 int64_t OwnGrace(const PodView& pod) {
   constexpr int64_t kDefault = 30;
   if (!pod.spec.is_object()) return kDefault;
@@ -217,16 +222,15 @@ absl::Status PodRunner::StartContainer(Launch& launch, const Container& containe
       *create.mutable_config(),
       MakeContainerConfig(launch.pod, container, launch.instance, launch.images[container.name],
                           environment, options_.node.memory_bytes));
-  CRISP_ASSIGN_OR_RETURN(
-      const auto created,
-      Annotate(node_.Runtime(&RuntimeService::Stub::CreateContainer, create, Left(launch.deadline)),
-               "create container ", container.name));
-  *id = created.container_id();
+  const auto created =
+      node_.Runtime(&RuntimeService::Stub::CreateContainer, create, Left(launch.deadline));
+  if (!created.ok()) return Naming(created.status(), "create container " + container.name);
+  *id = created->container_id();
   runtime::v1::StartContainerRequest start;
   start.set_container_id(*id);
-  return Annotate(
+  return Naming(
       node_.Runtime(&RuntimeService::Stub::StartContainer, start, Left(launch.deadline)).status(),
-      "start container ", container.name);
+      "start container " + container.name);
 }
 
 absl::Status PodRunner::AwaitInit(Launch& launch, const Container& container,

@@ -323,8 +323,10 @@ void Emit(const nlohmann::ordered_json& value, YAML::Emitter* out) {
     *out << YAML::EndSeq;
   } else if (value.is_string()) {
     EmitString(value.get<std::string>(), out);
+  } else if (value.is_null()) {
+    *out << YAML::Null;  // As text the emitter would quote it.
   } else {
-    *out << value.dump();  // null, true, 12, 1.5: the same in YAML.
+    *out << value.dump();  // true, 12, 1.5: the same in YAML.
   }
 }
 

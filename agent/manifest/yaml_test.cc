@@ -134,6 +134,12 @@ TEST(YamlTest, WhatIsWrittenReadsBackTheSame) {
   }
 }
 
+TEST(YamlTest, ScalarsThatAreNoTextReadBackTheSame) {
+  const auto value = nlohmann::ordered_json::parse(
+      R"({"a":null,"b":[null,true,false,0,-3,1.5,1e300,18446744073709551615],"c":[],"d":{}})");
+  EXPECT_EQ(One(ToYaml(value)), json::parse(value.dump())) << ToYaml(value);
+}
+
 TEST(YamlTest, WritesAsPeopleDo) {
   const nlohmann::ordered_json value = {{"apiVersion", "v1"},
                                         {"data", {{"server.xml", "<a>\n  <b/>\n</a>\n"}}},
