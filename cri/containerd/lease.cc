@@ -4,6 +4,7 @@
 
 #include <memory>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
 #include "base/ids.h"
@@ -15,10 +16,18 @@ using containerd::services::leases::v1::AddResourceRequest;
 using containerd::services::leases::v1::CreateRequest;
 using containerd::services::leases::v1::CreateResponse;
 using containerd::services::leases::v1::DeleteRequest;
+using containerd::services::leases::v1::ListRequest;
+using containerd::services::leases::v1::ListResponse;
+
+namespace {
+
+constexpr char kIdPrefix[] = "crisp-";
+
+}  // namespace
 
 absl::StatusOr<Lease> Lease::Create(Containerd* containerd, absl::Duration lifetime) {
   CreateRequest request;
-  request.set_id(absl::StrCat("crisp-", RandomHex(24)));
+  request.set_id(absl::StrCat(kIdPrefix, RandomHex(24)));
   (*request.mutable_labels())["containerd.io/gc.expire"] =
       absl::FormatTime("%Y-%m-%dT%H:%M:%SZ", absl::Now() + lifetime, absl::UTCTimeZone());
   CreateResponse response;
@@ -27,6 +36,18 @@ absl::StatusOr<Lease> Lease::Create(Containerd* containerd, absl::Duration lifet
       FromGrpc(containerd->leases().Create(context.get(), request, &response));
   CRISP_RETURN_IF_ERROR(Annotate(created, "create lease"));
   return Lease(containerd, response.lease().id());
+}
+
+absl::Status Lease::ReleaseLeftovers(Containerd* containerd) {
+  ListResponse listed;
+  const std::unique_ptr<grpc::ClientContext> context = containerd->Context();
+  CRISP_RETURN_IF_ERROR(Annotate(
+      FromGrpc(containerd->leases().List(context.get(), ListRequest(), &listed)), "list leases"));
+  for (const ::containerd::services::leases::v1::Lease& lease : listed.leases()) {
+    if (!absl::StartsWith(lease.id(), kIdPrefix)) continue;
+    CRISP_RETURN_IF_ERROR(Lease(containerd, lease.id()).Release());
+  }
+  return absl::OkStatus();
 }
 
 Lease& Lease::operator=(Lease&& other) noexcept {

@@ -25,6 +25,11 @@ class Lease {
   static constexpr absl::Duration kLifetime = absl::Hours(24);
 
   static absl::StatusOr<Lease> Create(Containerd* containerd, absl::Duration lifetime = kLifetime);
+
+  // Deletes the leases that an earlier process made in this namespace and did not
+  // live to release. For start-up, before the first Create.
+  static absl::Status ReleaseLeftovers(Containerd* containerd);
+
   Lease(Lease&& other) noexcept
       : containerd_(other.containerd_), id_(std::exchange(other.id_, "")) {}
   Lease& operator=(Lease&& other) noexcept;

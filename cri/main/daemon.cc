@@ -16,10 +16,11 @@
 #include "base/status_macros.h"
 #include "base/version.h"
 #include "cri/containerd/containerd.h"
+#include "cri/containerd/lease.h"
 #include "cri/containerd/managed_containerd.h"
 #include "cri/containers/exit_monitor.h"
-#include "cri/images/image_store.h"
 #include "cri/images/image_service.h"
+#include "cri/images/image_store.h"
 #include "cri/images/import_service.h"
 #include "cri/main/pause_rootfs.h"
 #include "cri/main/server.h"
@@ -120,6 +121,7 @@ absl::Status Daemon::Parts::ConnectContainerd() {
   if (chosen != containerd->ns()) {
     CRISP_ASSIGN_OR_RETURN(containerd, Containerd::Connect(socket, chosen));
   }
+  CRISP_RETURN_IF_ERROR(Lease::ReleaseLeftovers(containerd.get()));
   return containerd->UseSnapshotter(config.containerd.snapshotter);
 }
 
@@ -246,7 +248,7 @@ void Daemon::Stop() {
     }
   }
   parts.tidy.reset();  // Runs what was posted.
-  if (parts.pods.All().empty()) RemoveEmptyCgroup(parts.config.cgroup_parent);
+  if (parts.pods.All().empty()) RemoveEmptyCgroups(parts.config.cgroup_parent);
   if (parts.managed != nullptr && parts.config.containerd.stop_on_exit) {
     if (const absl::Status stopped = parts.managed->Stop(); !stopped.ok()) {
       LogWarn("containerd did not stop", {{"error", stopped}});

@@ -19,9 +19,14 @@ namespace crisp::cri {
 std::string PodCgroupParent(const PodContext& context, const runtime::v1::PodSandboxConfig& config,
                             const std::string& sandbox_id);
 
-// Removes an empty cgroup from every mounted hierarchy; a populated or an absent
-// one is left alone.
-void RemoveEmptyCgroup(const std::string& path);
+// Removes the cgroup and those below it from every mounted hierarchy. What has
+// processes, or is not there, is left alone.
+void RemoveEmptyCgroups(const std::string& path);
+
+// The same for pods' cgroups below context.cgroup_parent whose pod is not known: a
+// runtime that was still at work when its caller died makes them after their pod
+// is gone.
+void SweepCgroups(const PodContext& context);
 
 }  // namespace crisp::cri
 

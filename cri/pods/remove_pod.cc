@@ -16,7 +16,7 @@ absl::Status RemovePod(const PodContext& context, Pod& pod) {
   CRISP_ASSIGN_OR_RETURN(const Claim claim, pod.claim().ClaimFor("remove it", kClaimTimeout));
   CRISP_RETURN_IF_ERROR(Annotate(context.volumes->Release(pod.id()), "release the pod's volumes"));
   if (pod.config().linux().cgroup_parent().empty()) {
-    RemoveEmptyCgroup(PodCgroupParent(context, pod.config(), pod.id()));
+    RemoveEmptyCgroups(PodCgroupParent(context, pod.config(), pod.id()));
   }
   CRISP_RETURN_IF_ERROR(Annotate(RemoveTree(pod.directory()), "remove the pod's directory"));
   context.pods->Remove(pod.id());

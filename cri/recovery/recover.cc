@@ -10,11 +10,13 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "absl/time/clock.h"
 #include "base/log.h"
 #include "base/safe_path.h"
 #include "base/status_macros.h"
 #include "cri/containers/remove_container.h"
 #include "cri/images/image_store.h"
+#include "cri/pods/pod_cgroup.h"
 #include "cri/pods/pod_files.h"
 #include "cri/pods/remove_pod.h"
 #include "cri/pods/stop_pod.h"
@@ -142,6 +144,18 @@ void SweepNetwork(const ContainerContext& context) {
   }
 }
 
+// A call to the runtime that an earlier crispd did not live to see the end of goes
+// on for a moment, and makes cgroups that no pod will remove.
+void SweepCgroupsForAWhile(const ContainerContext& context) {
+  SweepCgroups(*context.node);
+  context.tidy->Post([node = context.node] {
+    for (int i = 0; i < 6; ++i) {
+      absl::SleepFor(absl::Milliseconds(500));
+      SweepCgroups(*node);
+    }
+  });
+}
+
 std::vector<std::string> LivePods(const ContainerContext& context) {
   std::vector<std::string> ids;
   for (const auto& pod : context.node->pods->All()) ids.push_back(pod->id());
@@ -159,6 +173,7 @@ absl::Status Recover(const ContainerContext& context) {
   SweepTasks(context);
   SweepDamaged(context, loaded);
   SweepNetwork(context);
+  SweepCgroupsForAWhile(context);
   LogInfo("recovered", {{"pods", loaded.pods},
                         {"containers", loaded.containers},
                         {"damaged", loaded.damaged_pods.size() + loaded.damaged_containers.size()},
