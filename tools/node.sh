@@ -49,6 +49,7 @@ start_node() {
   mkdir -p "$node_root" "$node_state"
   chmod 700 "$node_root" "$node_state"
   write_node_config
+  cat /proc/sys/net/ipv4/ip_forward >"$node_state/ip_forward" # crispd turns it on
   setsid "$node_bin/crispd" --config "$node_state/config.toml" \
     --root "$node_root" --state "$node_state" --listen "unix://$node_state/crisp.sock" \
     --log-level info >"$node_state/crispd.log" 2>&1 </dev/null 9>&- &
@@ -123,6 +124,9 @@ stop_node() {
     umount --lazy "$mount" || true
   done < <(awk -v a="$node_state/" -v b="$node_root/" \
     'index($5, a) == 1 || index($5, b) == 1 { print $5 }' /proc/self/mountinfo | sort -r)
+  if [[ -s $node_state/ip_forward ]]; then
+    cat "$node_state/ip_forward" >/proc/sys/net/ipv4/ip_forward || true
+  fi
   # Only a crispd that could not end by itself leaves its bridge and cgroups.
   ip link delete "$node_bridge" 2>/dev/null || true
   find /sys/fs/cgroup -depth -type d -path '*/crisp-run*' -exec rmdir {} + 2>/dev/null || true
