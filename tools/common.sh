@@ -67,8 +67,8 @@ show_log_tail() {
 run_bazel() {
   local command
   read -r -a command <<<"${CRISP_BAZEL:-bazel}"
-  # 9 is the lock of tools/run; the build server would keep it.
-  (cd "$repo" && "${command[@]}" "$@" 9>&-)
+  # The build server would keep tools/run's lock (9) and its caller's pipes (7, 8).
+  (cd "$repo" && "${command[@]}" "$@" 7>&- 8>&- 9>&-)
 }
 
 bazel_bin() { run_bazel info bazel-bin 2>>"$log"; }

@@ -52,7 +52,7 @@ start_node() {
   cat /proc/sys/net/ipv4/ip_forward >"$node_state/ip_forward" # crispd turns it on
   setsid "$node_bin/crispd" --config "$node_state/config.toml" \
     --root "$node_root" --state "$node_state" --listen "unix://$node_state/crisp.sock" \
-    --log-level info >"$node_state/crispd.log" 2>&1 </dev/null 9>&- &
+    --log-level info >"$node_state/crispd.log" 2>&1 </dev/null 7>&- 8>&- 9>&- &
   pid=$!
   echo "$pid" >"$node_state/crispd.pid"
   for _ in {1..300}; do
