@@ -195,8 +195,9 @@ TEST(PodConfigTest, RunAsNonRootIsKept) {
 }
 
 TEST(PodConfigTest, CommandAndArgsExpandVariables) {
-  const auto config = Make(Read(OneContainer(R"json("command":["$(A)"],"args":["$(B)","$$(A)"])json")),
-                           {"sha256:1"}, {{"A", "sh"}});
+  const auto config =
+      Make(Read(OneContainer(R"json("command":["$(A)"],"args":["$(B)","$$(A)"])json")),
+           {"sha256:1"}, {{"A", "sh"}});
   EXPECT_THAT(config.command(), ElementsAre("sh"));
   EXPECT_THAT(config.args(), ElementsAre("$(B)", "$(A)"));
   EXPECT_EQ(config.envs(0).value(), "sh");

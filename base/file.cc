@@ -38,13 +38,12 @@ absl::StatusOr<std::string> ReadAll(int fd, size_t max_bytes) {
 absl::StatusOr<std::string> ReadFileAt(int dirfd, const std::string& path, size_t max_bytes) {
   // O_NONBLOCK: opening a FIFO that a container planted must not hang us.
   CRISP_ASSIGN_OR_RETURN(UniqueFd fd, SysFd(absl::StrCat("open ", path), [&] {
-                           return ::openat(dirfd, path.c_str(),
-                                           O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK |
-                                               O_NOCTTY);
+                           return ::openat(
+                               dirfd, path.c_str(),
+                               O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY);
                          }));
   struct stat st;
-  CRISP_RETURN_IF_ERROR(
-      Sys(absl::StrCat("stat ", path), [&] { return ::fstat(fd.get(), &st); }));
+  CRISP_RETURN_IF_ERROR(Sys(absl::StrCat("stat ", path), [&] { return ::fstat(fd.get(), &st); }));
   if (!S_ISREG(st.st_mode)) {
     return absl::FailedPreconditionError(absl::StrCat(path, " is not a regular file"));
   }
@@ -60,9 +59,8 @@ absl::StatusOr<std::string> ReadFile(const std::string& path, size_t max_bytes) 
 
 absl::Status WriteAll(int fd, absl::string_view data) {
   while (!data.empty()) {
-    CRISP_ASSIGN_OR_RETURN(const ssize_t n, SysValue("write", [&] {
-                             return ::write(fd, data.data(), data.size());
-                           }));
+    CRISP_ASSIGN_OR_RETURN(
+        const ssize_t n, SysValue("write", [&] { return ::write(fd, data.data(), data.size()); }));
     data.remove_prefix(static_cast<size_t>(n));
   }
   return absl::OkStatus();

@@ -33,8 +33,8 @@ std::string NewId() { return RandomHex(64); }
 absl::Status ValidateIdentifier(absl::string_view field, absl::string_view id) {
   if (id.empty()) return absl::InvalidArgumentError(absl::StrCat(field, " is empty"));
   if (id.size() > kMaxIdentifier) {
-    return absl::InvalidArgumentError(absl::StrCat(field, " is longer than ", kMaxIdentifier,
-                                                   " characters"));
+    return absl::InvalidArgumentError(
+        absl::StrCat(field, " is longer than ", kMaxIdentifier, " characters"));
   }
   bool separator = true;  // The first character must not be one.
   for (const char c : id) {
@@ -48,8 +48,9 @@ absl::Status ValidateIdentifier(absl::string_view field, absl::string_view id) {
     }
   }
   if (separator) {
-    return absl::InvalidArgumentError(absl::StrCat(
-        field, " '", absl::CEscape(id), "' is not letters and digits joined by single '.', '_' or '-'"));
+    return absl::InvalidArgumentError(
+        absl::StrCat(field, " '", absl::CEscape(id),
+                     "' is not letters and digits joined by single '.', '_' or '-'"));
   }
   return absl::OkStatus();
 }

@@ -26,8 +26,8 @@ struct MountInfo {
 };
 
 absl::StatusOr<std::vector<MountInfo>> ParseMountInfo(absl::string_view text);
-absl::StatusOr<std::vector<MountInfo>> ReadMountInfo(const std::string& path =
-                                                         "/proc/self/mountinfo");
+absl::StatusOr<std::vector<MountInfo>> ReadMountInfo(
+    const std::string& path = "/proc/self/mountinfo");
 
 // The mount that holds `path` (absolute, clean): the one mounted last among
 // those with the longest mount point. Null if there is none.

@@ -16,11 +16,11 @@
 #define CRISP_STATUS_CONCAT_INNER_(a, b) a##b
 #define CRISP_STATUS_CONCAT_(a, b) CRISP_STATUS_CONCAT_INNER_(a, b)
 
-#define CRISP_RETURN_IF_ERROR(expr)                                    \
-  do {                                                                 \
-    if (absl::Status crisp_status_ = (expr); !crisp_status_.ok()) {    \
-      return crisp_status_;                                            \
-    }                                                                  \
+#define CRISP_RETURN_IF_ERROR(expr)                                 \
+  do {                                                              \
+    if (absl::Status crisp_status_ = (expr); !crisp_status_.ok()) { \
+      return crisp_status_;                                         \
+    }                                                               \
   } while (false)
 
 #define CRISP_ASSIGN_OR_RETURN(lhs, expr) \
@@ -38,9 +38,8 @@ template <typename... Parts>
 absl::Status Annotate(const absl::Status& status, const Parts&... context) {
   if (status.ok()) return status;
   absl::Status out(status.code(), absl::StrCat(context..., ": ", status.message()));
-  status.ForEachPayload([&out](absl::string_view url, const absl::Cord& payload) {
-    out.SetPayload(url, payload);
-  });
+  status.ForEachPayload(
+      [&out](absl::string_view url, const absl::Cord& payload) { out.SetPayload(url, payload); });
   return out;
 }
 

@@ -33,9 +33,8 @@ MATCHER(IsOk, "is OK") {
 MATCHER_P2(StatusIs, code, message, "has a code and a message that match") {
   const absl::Status& status = StatusOf(arg);
   *result_listener << "which is " << status.ToString();
-  return status.code() == code &&
-         ::testing::Matches(::testing::Matcher<std::string>(message))(
-             std::string(status.message()));
+  return status.code() == code && ::testing::Matches(::testing::Matcher<std::string>(message))(
+                                      std::string(status.message()));
 }
 
 template <typename Code>
@@ -57,9 +56,9 @@ MATCHER_P(IsOkAndHolds, value, "is OK and holds a value that matches") {
 #define ASSERT_OK(expr) ASSERT_THAT((expr), ::crisp::IsOk())
 #define ASSERT_OK_AND_ASSIGN(lhs, expr) \
   ASSERT_OK_AND_ASSIGN_IMPL_(CRISP_STATUS_CONCAT_(crisp_or_, __LINE__), lhs, expr)
-#define ASSERT_OK_AND_ASSIGN_IMPL_(result, lhs, expr)          \
-  auto result = (expr);                                        \
-  ASSERT_TRUE(result.ok()) << result.status().ToString();      \
+#define ASSERT_OK_AND_ASSIGN_IMPL_(result, lhs, expr)     \
+  auto result = (expr);                                   \
+  ASSERT_TRUE(result.ok()) << result.status().ToString(); \
   lhs = *std::move(result)
 
 #endif  // CRISP_BASE_STATUS_MATCHERS_H_

@@ -64,9 +64,8 @@ absl::StatusOr<pid_t> Spawn(const ProcessSpec& spec, int in, int out, int err) {
   ::posix_spawnattr_setflags(
       &attributes, POSIX_SPAWN_SETPGROUP | POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
   pid_t pid = -1;
-  const int error =
-      ::posix_spawn(&pid, spec.argv[0].c_str(), &actions, &attributes,
-                    Pointers(spec.argv).data(), Pointers(spec.environment).data());
+  const int error = ::posix_spawn(&pid, spec.argv[0].c_str(), &actions, &attributes,
+                                  Pointers(spec.argv).data(), Pointers(spec.environment).data());
   if (error != 0) return ErrnoStatus(error, absl::StrCat("start ", spec.argv[0]));
   return pid;
 }
@@ -81,8 +80,11 @@ int ExitCode(int wait_status) {
 class Conversation {
  public:
   Conversation(const ProcessSpec& spec, Pipe in, Pipe out, Pipe err, int pidfd)
-      : spec_(spec), in_(std::move(in.write)), out_(std::move(out.read)),
-        err_(std::move(err.read)), pidfd_(pidfd) {
+      : spec_(spec),
+        in_(std::move(in.write)),
+        out_(std::move(out.read)),
+        err_(std::move(err.read)),
+        pidfd_(pidfd) {
     for (int fd : {in_.get(), out_.get(), err_.get()}) {
       ::fcntl(fd, F_SETFL, ::fcntl(fd, F_GETFL) | O_NONBLOCK);
     }
@@ -114,8 +116,8 @@ class Conversation {
       if (fds[2].revents != 0) Drain(&err_, &result->err);
       if (fds[3].revents != 0) exited = true;
       if (result->out.size() > spec_.max_output_bytes) {
-        return absl::ResourceExhaustedError(absl::StrCat(
-            spec_.argv[0], " wrote more than ", spec_.max_output_bytes, " bytes"));
+        return absl::ResourceExhaustedError(
+            absl::StrCat(spec_.argv[0], " wrote more than ", spec_.max_output_bytes, " bytes"));
       }
       if (result->err.size() > kMaxErrorOutput) {
         result->err.erase(0, result->err.size() - kMaxErrorOutput);
@@ -173,13 +175,11 @@ absl::StatusOr<ProcessResult> RunProcess(const ProcessSpec& spec) {
     (void)::kill(-pid, SIGKILL);
     (void)reap();
   });
-  CRISP_ASSIGN_OR_RETURN(UniqueFd pidfd, SysFd("pidfd_open", [&] {
-                           return ::syscall(SYS_pidfd_open, pid, 0);
-                         }));
+  CRISP_ASSIGN_OR_RETURN(UniqueFd pidfd,
+                         SysFd("pidfd_open", [&] { return ::syscall(SYS_pidfd_open, pid, 0); }));
   ProcessResult result;
-  CRISP_RETURN_IF_ERROR(Conversation(spec, std::move(in), std::move(out), std::move(err),
-                                     pidfd.get())
-                            .Run(&result));
+  CRISP_RETURN_IF_ERROR(
+      Conversation(spec, std::move(in), std::move(out), std::move(err), pidfd.get()).Run(&result));
   std::move(abandon).Cancel();
   result.exit_code = ExitCode(reap());
   return result;

@@ -73,7 +73,8 @@ absl::Status Run(const Flags& flags, Session& session) {
 void AddDescribe(CLI::App& app, Action* action) {
   CLI::App* verb = app.add_subcommand("describe", "Show one object in detail");
   auto flags = std::make_shared<Flags>();
-  verb->add_option("TYPE", flags->words, "pod, configmap or secret, then names; or TYPE/NAME")->required();
+  verb->add_option("TYPE", flags->words, "pod, configmap or secret, then names; or TYPE/NAME")
+      ->required();
   AddNamespaceOption(verb, &flags->ns);
   verb->footer(R"(A Secret's values are shown only as their size.
 

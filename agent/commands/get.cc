@@ -223,7 +223,8 @@ absl::Status Run(const Flags& flags, Session& session) {
 void AddGet(CLI::App& app, Action* action) {
   CLI::App* verb = app.add_subcommand("get", "Show pods, configmaps or secrets");
   auto flags = std::make_shared<Flags>();
-  verb->add_option("TYPE", flags->words, "pods, configmaps or secrets, then names; or TYPE/NAME")->required();
+  verb->add_option("TYPE", flags->words, "pods, configmaps or secrets, then names; or TYPE/NAME")
+      ->required();
   verb->add_option("-o,--output", flags->output, "wide, yaml, json or name")
       ->check(CLI::IsMember({"wide", "yaml", "json", "name"}))
       ->type_name("");

@@ -75,8 +75,8 @@ TEST(RecordedTest, AFailedWriteChangesNothing) {
 
 TEST(RecordedTest, AwaitSeesAnUpdate) {
   Recorded<PodRecord> recorded(TempPath("await"), "boot", RecordOf("x"));
-  EXPECT_FALSE(recorded.Await([](const PodRecord& r) { return r.started(); },
-                              absl::Milliseconds(1)));
+  EXPECT_FALSE(
+      recorded.Await([](const PodRecord& r) { return r.started(); }, absl::Milliseconds(1)));
   ASSERT_OK(recorded.Update([](PodRecord& r) { r.set_started(true); }));
   EXPECT_TRUE(recorded.Await([](const PodRecord& r) { return r.started(); }, absl::Seconds(5)));
 }
