@@ -104,7 +104,12 @@ class JsonBuilder : public YAML::EventHandler {
 
   json TakeDocument() { return std::exchange(root_, json()); }
 
-  void OnDocumentStart(const YAML::Mark&) override {
+  void OnDocumentStart(const YAML::Mark& mark) override {
+    // Before a token that can begin no value the parser sees an empty document,
+    // and the same one again and again.
+    if (started_ && mark.pos == start_) Fail(mark, "no value can begin here");
+    started_ = true;
+    start_ = mark.pos;
     anchors_.clear();
     stack_.clear();
     root_ = json();
@@ -256,6 +261,8 @@ class JsonBuilder : public YAML::EventHandler {
   std::vector<Frame> stack_;
   std::map<YAML::anchor_t, json> anchors_;
   json root_;
+  bool started_ = false;
+  int start_ = 0;      // Where the document begins.
   size_t values_ = 0;  // Over all documents: the bound is on the whole text.
   size_t bytes_ = 0;
 };
@@ -348,6 +355,13 @@ absl::StatusOr<std::vector<json>> ParseYaml(absl::string_view text, const YamlLi
     return absl::InvalidArgumentError(absl::StrCat("larger than ", limits.max_bytes >> 20, " MiB"));
   }
   if (!IsUtf8(text)) return absl::InvalidArgumentError("not UTF-8 text");
+  // YAML has no place for these outside of escapes, and the parser takes some of
+  // them for its own marks.
+  for (const char c : text) {
+    if (absl::ascii_iscntrl(c) && c != '\t' && c != '\n' && c != '\r' && c != '\x7f') {
+      return absl::InvalidArgumentError("control characters are not allowed");
+    }
+  }
   std::istringstream stream{std::string(text)};
   std::vector<json> documents;
   JsonBuilder builder(limits);

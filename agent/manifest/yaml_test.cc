@@ -58,6 +58,10 @@ TEST(YamlTest, BadInputIsRefusedWithItsPlace) {
       {"? [a]\n: b\n", "a key must be text"},
       {"a: !!python/object x\n", "is not supported"},
       {"a: \xff\n", "not UTF-8"},
+      {",+88", "line 1, column 1: no value can begin here"},
+      {"a: b\n---\n}\n", "line 3, column 1"},
+      {"a: x\x04y\n", "control characters"},
+      {std::string("a: x\0y\n", 7), "control characters"},
       {std::string(100, '[') + std::string(100, ']'), "nested more than 64 deep"},
       {std::string((4 << 20) + 1, ' '), "larger than 4 MiB"},
   };
