@@ -17,6 +17,7 @@
 #include "cri/pods/remove_pod.h"
 #include "cri/pods/stop_pod.h"
 #include "cri/spec/sandbox_spec.h"
+#include "cri/spec/user.h"
 #include "cri/spec/validate.h"
 #include "netns/net_ns.h"
 
@@ -150,6 +151,15 @@ void Undo(const PodContext& context, Pod& pod) {
   });
 }
 
+// kubelet's own securityContext.fsGroup has no field in CRI: who uses our volumes
+// says it in an annotation.
+absl::Status CheckFsGroup(const runtime::v1::PodSandboxConfig& config) {
+  const auto found = config.annotations().find(kFsGroupAnnotation);
+  if (found == config.annotations().end()) return absl::OkStatus();
+  return ParseId(absl::StrCat("config.annotations[", kFsGroupAnnotation, "]"), found->second)
+      .status();
+}
+
 }  // namespace
 
 volumes::PodIdentity PodIdentityOf(const PodContext& context, const Pod& pod) {
@@ -162,6 +172,12 @@ volumes::PodIdentity PodIdentityOf(const PodContext& context, const Pod& pod) {
   identity.node_name = context.node_name;
   identity.labels.insert(config.labels().begin(), config.labels().end());
   identity.annotations.insert(config.annotations().begin(), config.annotations().end());
+  if (const auto found = config.annotations().find(kFsGroupAnnotation);
+      found != config.annotations().end()) {
+    if (const auto gid = ParseId(kFsGroupAnnotation, found->second); gid.ok()) {
+      identity.fs_group = *gid;
+    }
+  }
   pod.facts().Read([&](const PodRecord& facts) {
     identity.ips.assign(facts.ips().begin(), facts.ips().end());
     return 0;
@@ -173,6 +189,7 @@ absl::StatusOr<std::shared_ptr<Pod>> RunPod(const PodContext& context,
                                             const runtime::v1::PodSandboxConfig& config,
                                             const std::string& runtime_handler) {
   CRISP_RETURN_IF_ERROR(ValidatePodSandboxConfig(config));
+  CRISP_RETURN_IF_ERROR(CheckFsGroup(config));
   CRISP_RETURN_IF_ERROR(context.handlers->Find(runtime_handler).status());
   CRISP_ASSIGN_OR_RETURN(std::shared_ptr<Pod> pod, Reserve(context, config, runtime_handler));
   auto undo = absl::MakeCleanup([&] { Undo(context, *pod); });

@@ -31,6 +31,9 @@ volumes::PodIdentity PodIdentityOf(const PodContext& context, const Pod& pod);
 // Annotation on a sandbox: its spec.volumes in Kubernetes' JSON.
 inline constexpr char kVolumesAnnotation[] = "io.crisp.volumes";
 
+// Annotation on a sandbox: securityContext.fsGroup, the group of its volumes.
+inline constexpr char kFsGroupAnnotation[] = "io.crisp.fs-group";
+
 }  // namespace crisp::cri
 
 #endif  // CRISP_CRI_PODS_RUN_POD_H_

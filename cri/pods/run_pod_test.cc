@@ -89,6 +89,17 @@ TEST_F(RunPodTest, AMissingConfigMapIsNamedAndLeavesNothing) {
   EXPECT_TRUE(NothingIsLeft());
 }
 
+TEST_F(RunPodTest, TheFsGroupIsTheVolumesGroup) {
+  runtime::v1::PodSandboxConfig config = PodConfig("web");
+  (*config.mutable_annotations())[kFsGroupAnnotation] = "2000";
+  ASSERT_OK_AND_ASSIGN(const std::shared_ptr<Pod> pod, Run(config));
+  EXPECT_EQ(PodIdentityOf(context_, *pod).fs_group, absl::optional<gid_t>(2000));
+  (*config.mutable_annotations())[kFsGroupAnnotation] = "-1";
+  config.mutable_metadata()->set_name("other");
+  EXPECT_THAT(Run(config),
+              StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr(kFsGroupAnnotation)));
+}
+
 TEST_F(RunPodTest, WhatCannotBeUndoneStaysListedUntilItIsStopped) {
   driver_->FailNext("Start", absl::InternalError("shim died"));
   driver_->FailNext("Kill", absl::UnavailableError("containerd is away"));
