@@ -27,11 +27,12 @@ runtime::v1::PodSandboxConfig PodConfig(const PodOptions& options, int serial) {
   config.mutable_metadata()->set_name(name);
   config.mutable_metadata()->set_namespace_("podbench");
   config.mutable_metadata()->set_uid(name);
-  config.set_hostname(name);
   (*config.mutable_labels())["app"] = "podbench";
   if (options.host_network) {
     config.mutable_linux()->mutable_security_context()->mutable_namespace_options()->set_network(
         runtime::v1::NODE);
+  } else {
+    config.set_hostname(name);  // On the host's network there is none to set.
   }
   return config;
 }
