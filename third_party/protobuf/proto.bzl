@@ -1,6 +1,6 @@
 """cc_proto: C++ from .proto files by Debian's protoc, lite or full, with or without gRPC."""
 
-def cc_proto(name, srcs, deps = [], grpc = False, visibility = None):
+def cc_proto(name, srcs, deps = [], grpc = False, lite = False, visibility = None):
     """A cc_library of the generated classes.
 
     Args:
@@ -8,6 +8,8 @@ def cc_proto(name, srcs, deps = [], grpc = False, visibility = None):
       srcs: .proto files of this package; they import by their path from the workspace root.
       deps: other cc_proto targets whose .proto files are imported.
       grpc: generate service stubs also.
+      lite: the .proto files say `optimize_for = LITE_RUNTIME`. The binary chooses what it
+        links: //third_party/protobuf:protobuf_lite, or the full library if it has that anyway.
       visibility: as usual.
     """
     outs = []
@@ -37,5 +39,5 @@ def cc_proto(name, srcs, deps = [], grpc = False, visibility = None):
         hdrs = [out for out in outs if out.endswith(".h")],
         copts = ["-w"],
         visibility = visibility,
-        deps = deps + ["//third_party/protobuf"] + (["//third_party/grpc"] if grpc else []),
+        deps = deps + ([] if lite else ["//third_party/protobuf"]) + (["//third_party/grpc"] if grpc else []),
     )
