@@ -11,14 +11,10 @@
 #include "absl/synchronization/mutex.h"
 #include "base/clock.h"
 #include "base/status_macros.h"
+#include "tests/perf/podbench/pods.h"
 
 namespace crisp::podbench {
 namespace {
-
-// Pods of one run must not share a name, nor may those of two kinds of run.
-std::atomic<int> g_serial{0};
-
-const Timing kDiscard = [](const std::string&, absl::Duration) {};
 
 class FirstError {
  public:
@@ -45,7 +41,7 @@ absl::StatusOr<double> LivesPerSecond(Target& target, const PodOptions& options,
   for (int i = 0; i < parallel; ++i) {
     threads.emplace_back([&] {
       while (left-- > 0 && error.status().ok()) {
-        error.Note(target.LivePod(options, ++g_serial, kDiscard));
+        error.Note(target.LivePod(options, NextSerial(), kDiscard));
       }
     });
   }
@@ -55,6 +51,11 @@ absl::StatusOr<double> LivesPerSecond(Target& target, const PodOptions& options,
 }
 
 }  // namespace
+
+int NextSerial() {
+  static std::atomic<int> last{0};
+  return ++last;
+}
 
 absl::StatusOr<std::vector<Operations>> MeasureLatency(const Targets& targets,
                                                        const PodOptions& options, int rounds,
@@ -70,7 +71,7 @@ absl::StatusOr<std::vector<Operations>> MeasureLatency(const Targets& targets,
         results[i][operation].Add(took);
       };
       CRISP_RETURN_IF_ERROR(
-          targets[i]->LivePod(options, ++g_serial, round < 0 ? kDiscard : record));
+          targets[i]->LivePod(options, NextSerial(), round < 0 ? kDiscard : record));
     }
     if (round > 0 && round % 20 == 0) {
       std::cerr << "  " << round << " of " << rounds << " rounds\n";

@@ -78,4 +78,28 @@ nlohmann::ordered_json ThroughputJson(int parallel, const std::vector<std::strin
   return json;
 }
 
+void PrintRows(const std::vector<std::string>& names, const std::vector<Row>& rows,
+               std::ostream& out) {
+  for (const Row& row : rows) {
+    out << row.title << ", " << row.unit << "\n";
+    for (size_t i = 0; i < names.size(); ++i) {
+      out << absl::StrFormat("%-18s%20.2f", names[i], row.values[i]);
+      if (i > 0) out << absl::StrFormat("    ratio %.3f", row.values[0] / row.values[i]);
+      out << "\n";
+    }
+  }
+}
+
+nlohmann::ordered_json RowsJson(const std::vector<std::string>& names,
+                                const std::vector<Row>& rows) {
+  nlohmann::ordered_json json = nlohmann::ordered_json::array();
+  for (const Row& row : rows) {
+    nlohmann::ordered_json entry = {
+        {"title", row.title}, {"unit", row.unit}, {"lower_is_better", row.lower_is_better}};
+    for (size_t i = 0; i < names.size(); ++i) entry["values"][names[i]] = row.values[i];
+    json.push_back(std::move(entry));
+  }
+  return json;
+}
+
 }  // namespace crisp::podbench

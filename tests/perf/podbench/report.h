@@ -23,6 +23,18 @@ nlohmann::ordered_json LatencyJson(const std::vector<std::string>& names,
 nlohmann::ordered_json ThroughputJson(int parallel, const std::vector<std::string>& names,
                                       const std::vector<double>& rates);
 
+// One row a kind of figure, one column a target. Ratios are ours over theirs.
+struct Row {
+  std::string title;
+  std::string unit;
+  std::vector<double> values;  // In the order of the names.
+  bool lower_is_better = true;
+};
+void PrintRows(const std::vector<std::string>& names, const std::vector<Row>& rows,
+               std::ostream& out);
+nlohmann::ordered_json RowsJson(const std::vector<std::string>& names,
+                                const std::vector<Row>& rows);
+
 }  // namespace crisp::podbench
 
 #endif  // CRISP_TESTS_PERF_PODBENCH_REPORT_H_

@@ -1,14 +1,18 @@
 #include "tests/perf/podbench/target.h"
 
 #include <grpcpp/grpcpp.h>
+#include <sys/socket.h>
+#include <sys/un.h>
 
 #include <chrono>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/strip.h"
 #include "absl/time/clock.h"
 #include "base/clock.h"
 #include "base/status_macros.h"
+#include "base/sys.h"
 
 namespace crisp::podbench {
 namespace {
@@ -34,27 +38,65 @@ runtime::v1::PodSandboxConfig PodConfig(const PodOptions& options, int serial) {
   } else {
     config.set_hostname(name);  // On the host's network there is none to set.
   }
+  config.set_log_directory(options.log_directory);
   return config;
 }
 
-runtime::v1::ContainerConfig ContainerConfig(const PodOptions& options) {
+runtime::v1::ContainerConfig ContainerConfig(const PodOptions& options, int serial) {
   runtime::v1::ContainerConfig config;
   config.mutable_metadata()->set_name("main");
   config.mutable_image()->set_image(options.image);
-  // Ends at once on SIGTERM, so that stopping measures the runtime and no grace.
-  config.add_command("/bin/sh");
-  config.add_command("-c");
-  config.add_command("trap 'exit 0' TERM; while :; do sleep 3600 & wait; done");
+  for (const std::string& word : options.command) config.add_command(word);
+  if (options.command.empty()) {
+    // Ends at once on SIGTERM, so that stopping measures the runtime and no grace.
+    for (const char* word :
+         {"/bin/sh", "-c", "trap 'exit 0' TERM; while :; do sleep 3600 & wait; done"}) {
+      config.add_command(word);
+    }
+  }
+  runtime::v1::KeyValue* mark = config.add_envs();
+  mark->set_key(kWorkloadVariable);
+  mark->set_value(absl::StrCat(serial));
+  if (!options.log_directory.empty()) config.set_log_path(kLogFile);
+  if (!options.data_directory.empty()) {
+    runtime::v1::Mount* mount = config.add_mounts();
+    mount->set_host_path(options.data_directory);
+    mount->set_container_path("/data");
+    mount->set_readonly(true);
+  }
   return config;
 }
 
 }  // namespace
 
-Target::Target(std::string name, const std::string& address)
+Target::Target(std::string name, const std::string& address, std::string handler)
     : name_(std::move(name)),
+      socket_(absl::StripPrefix(address, "unix://")),
+      handler_(std::move(handler)),
       channel_(grpc::CreateChannel(address, grpc::InsecureChannelCredentials())),
       runtime_(RuntimeService::NewStub(channel_)),
       images_(runtime::v1::ImageService::NewStub(channel_)) {}
+
+absl::StatusOr<pid_t> Target::ServerPid() const {
+  CRISP_ASSIGN_OR_RETURN(const UniqueFd fd, SysFd("socket", [] {
+                           return ::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+                         }));
+  sockaddr_un address = {};
+  address.sun_family = AF_UNIX;
+  if (socket_.size() >= sizeof(address.sun_path)) {
+    return absl::InvalidArgumentError(absl::StrCat(socket_, ": too long for a socket"));
+  }
+  socket_.copy(address.sun_path, socket_.size());
+  CRISP_RETURN_IF_ERROR(Sys(absl::StrCat("connect ", socket_), [&] {
+    return ::connect(fd.get(), reinterpret_cast<const sockaddr*>(&address), sizeof(address));
+  }));
+  ucred peer = {};
+  socklen_t size = sizeof(peer);
+  CRISP_RETURN_IF_ERROR(Sys("SO_PEERCRED", [&] {
+    return ::getsockopt(fd.get(), SOL_SOCKET, SO_PEERCRED, &peer, &size);
+  }));
+  return peer.pid;
+}
 
 template <typename Request, typename Response>
 absl::Status Target::Call(const char* operation,
@@ -92,75 +134,87 @@ absl::Status Target::Prepare(const std::string& image) {
 }
 
 absl::Status Target::StartPod(const PodOptions& options, int serial, const Timing& timing,
-                              std::string* pod_id, std::string* container_id) {
+                              PodIds* ids) {
+  const absl::Duration began = Clock::Real()->Steady();
   runtime::v1::RunPodSandboxRequest run;
   *run.mutable_config() = PodConfig(options, serial);
-  run.set_runtime_handler(options.runtime_handler);
+  run.set_runtime_handler(handler_);
   runtime::v1::RunPodSandboxResponse ran;
   CRISP_RETURN_IF_ERROR(
       Call("RunPodSandbox", &RuntimeService::Stub::RunPodSandbox, run, &ran, timing));
-  *pod_id = ran.pod_sandbox_id();
+  ids->pod = ran.pod_sandbox_id();
 
   runtime::v1::CreateContainerRequest create;
-  create.set_pod_sandbox_id(*pod_id);
-  *create.mutable_config() = ContainerConfig(options);
+  create.set_pod_sandbox_id(ids->pod);
+  *create.mutable_config() = ContainerConfig(options, serial);
   *create.mutable_sandbox_config() = run.config();
   runtime::v1::CreateContainerResponse created;
   CRISP_RETURN_IF_ERROR(
       Call("CreateContainer", &RuntimeService::Stub::CreateContainer, create, &created, timing));
-  *container_id = created.container_id();
+  ids->container = created.container_id();
 
   runtime::v1::StartContainerRequest start;
-  start.set_container_id(*container_id);
+  start.set_container_id(ids->container);
   runtime::v1::StartContainerResponse started;
-  return Call("StartContainer", &RuntimeService::Stub::StartContainer, start, &started, timing);
+  CRISP_RETURN_IF_ERROR(
+      Call("StartContainer", &RuntimeService::Stub::StartContainer, start, &started, timing));
+  timing("pod start", Clock::Real()->Steady() - began);
+  return absl::OkStatus();
 }
 
-absl::Status Target::EndPod(const std::string& pod_id, const std::string& container_id,
-                            const Timing& timing) {
-  if (!container_id.empty()) {
+absl::Status Target::EndPod(const PodIds& ids, const Timing& timing) {
+  const absl::Duration began = Clock::Real()->Steady();
+  if (!ids.container.empty()) {
     runtime::v1::StopContainerRequest stop;
-    stop.set_container_id(container_id);
+    stop.set_container_id(ids.container);
     stop.set_timeout(10);
     runtime::v1::StopContainerResponse stopped;
     CRISP_RETURN_IF_ERROR(
         Call("StopContainer", &RuntimeService::Stub::StopContainer, stop, &stopped, timing));
     runtime::v1::RemoveContainerRequest remove;
-    remove.set_container_id(container_id);
+    remove.set_container_id(ids.container);
     runtime::v1::RemoveContainerResponse removed;
     CRISP_RETURN_IF_ERROR(
         Call("RemoveContainer", &RuntimeService::Stub::RemoveContainer, remove, &removed, timing));
   }
   runtime::v1::StopPodSandboxRequest stop;
-  stop.set_pod_sandbox_id(pod_id);
+  stop.set_pod_sandbox_id(ids.pod);
   runtime::v1::StopPodSandboxResponse stopped;
   CRISP_RETURN_IF_ERROR(
       Call("StopPodSandbox", &RuntimeService::Stub::StopPodSandbox, stop, &stopped, timing));
   runtime::v1::RemovePodSandboxRequest remove;
-  remove.set_pod_sandbox_id(pod_id);
+  remove.set_pod_sandbox_id(ids.pod);
   runtime::v1::RemovePodSandboxResponse removed;
-  return Call("RemovePodSandbox", &RuntimeService::Stub::RemovePodSandbox, remove, &removed,
-              timing);
+  CRISP_RETURN_IF_ERROR(
+      Call("RemovePodSandbox", &RuntimeService::Stub::RemovePodSandbox, remove, &removed, timing));
+  timing("pod end", Clock::Real()->Steady() - began);
+  return absl::OkStatus();
+}
+
+absl::Status Target::ExecTrue(const PodIds& ids, const Timing& timing) {
+  runtime::v1::ExecSyncRequest exec;
+  exec.set_container_id(ids.container);
+  exec.add_cmd("/bin/true");
+  exec.set_timeout(30);
+  runtime::v1::ExecSyncResponse executed;
+  return Call("ExecSync", &RuntimeService::Stub::ExecSync, exec, &executed, timing);
+}
+
+absl::StatusOr<runtime::v1::ContainerState> Target::State(const PodIds& ids) {
+  runtime::v1::ContainerStatusRequest request;
+  request.set_container_id(ids.container);
+  runtime::v1::ContainerStatusResponse response;
+  CRISP_RETURN_IF_ERROR(Call("ContainerStatus", &RuntimeService::Stub::ContainerStatus, request,
+                             &response, [](const std::string&, absl::Duration) {}));
+  return response.status().state();
 }
 
 absl::Status Target::LivePod(const PodOptions& options, int serial, const Timing& timing) {
-  std::string pod_id, container_id;
-  const Clock* clock = Clock::Real();
-  const absl::Duration start = clock->Steady();
-  absl::Status lived = StartPod(options, serial, timing, &pod_id, &container_id);
-  if (lived.ok()) timing("pod start", clock->Steady() - start);
-  if (lived.ok() && options.exec) {
-    runtime::v1::ExecSyncRequest exec;
-    exec.set_container_id(container_id);
-    exec.add_cmd("/bin/true");
-    exec.set_timeout(30);
-    runtime::v1::ExecSyncResponse executed;
-    lived = Call("ExecSync", &RuntimeService::Stub::ExecSync, exec, &executed, timing);
-  }
-  if (pod_id.empty()) return lived;
-  const absl::Duration end = clock->Steady();
-  const absl::Status ended = EndPod(pod_id, container_id, timing);
-  if (ended.ok()) timing("pod end", clock->Steady() - end);
+  PodIds ids;
+  absl::Status lived = StartPod(options, serial, timing, &ids);
+  if (lived.ok() && options.exec) lived = ExecTrue(ids, timing);
+  if (ids.pod.empty()) return lived;
+  const absl::Status ended = EndPod(ids, timing);
   return lived.ok() ? ended : lived;
 }
 
