@@ -1,7 +1,9 @@
 #include "base/file.h"
 
 #include <fcntl.h>
+#include <linux/fs.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "absl/cleanup/cleanup.h"
@@ -17,6 +19,18 @@ namespace {
 
 absl::Status SyncFd(int fd, absl::string_view what) {
   return Sys(absl::StrCat("fsync ", what), [&] { return ::fsync(fd); });
+}
+
+// Swaps two names. ext4 starts writing a file's data when it is renamed over another
+// ("auto_da_alloc"), and the caller waits for that; not so when the two change places.
+// False if `name` is not a regular file, or the file system cannot.
+bool Exchange(int dirfd, const std::string& temporary, const std::string& name) {
+  struct stat old = {};
+  if (::fstatat(dirfd, name.c_str(), &old, AT_SYMLINK_NOFOLLOW) != 0 || !S_ISREG(old.st_mode)) {
+    return false;
+  }
+  return ::syscall(SYS_renameat2, dirfd, temporary.c_str(), dirfd, name.c_str(), RENAME_EXCHANGE) ==
+         0;
 }
 
 }  // namespace
@@ -79,6 +93,8 @@ absl::Status WriteFileAtomicAt(int dirfd, const std::string& name, absl::string_
   CRISP_RETURN_IF_ERROR(
       Sys(absl::StrCat("chmod ", name), [&] { return ::fchmod(fd.get(), mode); }));
   if (sync == Sync::kFull) CRISP_RETURN_IF_ERROR(SyncFd(fd.get(), name));
+  // The old file, if there was one, has the temporary name now, and goes with it.
+  if (sync == Sync::kNone && Exchange(dirfd, temporary, name)) return absl::OkStatus();
   CRISP_RETURN_IF_ERROR(Sys(absl::StrCat("rename to ", name), [&] {
     return ::renameat(dirfd, temporary.c_str(), dirfd, name.c_str());
   }));

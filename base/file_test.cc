@@ -34,6 +34,27 @@ TEST(FileTest, AReaderOfTheOldFileKeepsIt) {
   EXPECT_THAT(ReadFile(path), IsOkAndHolds(std::string("new")));
 }
 
+TEST(FileTest, ReplacingLeavesOneFileWhateverTheDurability) {
+  for (const Sync sync : {Sync::kNone, Sync::kFull}) {
+    const std::string dir = NewPath();
+    ASSERT_OK(MakeDirs(dir, 0755));
+    ASSERT_OK(WriteFileAtomic(dir + "/name", "old", 0600, sync));
+    ASSERT_OK(WriteFileAtomic(dir + "/name", "new", 0640, sync));
+    EXPECT_THAT(ReadFile(dir + "/name"), IsOkAndHolds(std::string("new")));
+    EXPECT_EQ(::unlink((dir + "/name").c_str()), 0);
+    EXPECT_EQ(::rmdir(dir.c_str()), 0);  // Empty: no temporary was left.
+  }
+}
+
+TEST(FileTest, ASymlinkIsReplacedAndNotFollowed) {
+  const std::string link = NewPath(), other = NewPath();
+  ASSERT_OK(WriteFileAtomic(other, "other", 0600));
+  ASSERT_EQ(::symlink(other.c_str(), link.c_str()), 0);
+  ASSERT_OK(WriteFileAtomic(link, "new", 0600));
+  EXPECT_THAT(ReadFileAt(AT_FDCWD, link, 10), IsOkAndHolds(std::string("new")));
+  EXPECT_THAT(ReadFile(other), IsOkAndHolds(std::string("other")));
+}
+
 TEST(FileTest, AFailedWriteLeavesNoTemporary) {
   const std::string dir = NewPath();
   ASSERT_OK(MakeDirs(dir + "/name", 0755));  // A directory cannot be renamed over.
