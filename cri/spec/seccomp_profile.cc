@@ -11,8 +11,8 @@
 #include "base/sys.h"
 #include "cri/spec/field_text.h"
 #include "cri/spec/seccomp_default.h"
-#include "cri/spec/seccomp_filter.h"
 #include "cri/spec/seccomp_json.h"
+#include "seccomp/filter.h"
 
 namespace crisp::cri {
 namespace {

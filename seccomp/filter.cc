@@ -1,23 +1,27 @@
-#include "cri/spec/seccomp_filter.h"
+#include "seccomp/filter.h"
 
 #include <errno.h>
 #include <linux/filter.h>
+#include <linux/seccomp.h>
 #include <seccomp.h>
 #include <sys/mman.h>
 
+#include <algorithm>
+#include <climits>
+#include <cstddef>
 #include <cstdint>
+#include <initializer_list>
 #include <memory>
 #include <vector>
 
-#include "absl/strings/match.h"
+#include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
 #include "base/file.h"
 #include "base/status_macros.h"
 #include "base/sys.h"
 #include "base/unique_fd.h"
-#include "cri/spec/field_text.h"
 
-namespace crisp::cri {
+namespace crisp {
 namespace {
 
 using Json = nlohmann::json;
@@ -31,7 +35,20 @@ struct FilterDeleter {
 using Filter = std::unique_ptr<void, FilterDeleter>;
 
 absl::Status Bad(absl::string_view field, absl::string_view reason) {
-  return BadField(absl::StrCat("seccomp profile: ", field), reason);
+  return absl::InvalidArgumentError(absl::StrCat("seccomp profile: ", field, ": ", reason));
+}
+
+std::string Quoted(absl::string_view text) {
+  return absl::StrCat("\"", absl::CHexEscape(text.substr(0, 128)), "\"");
+}
+
+absl::Status OnlyKeys(const Json& object, std::initializer_list<absl::string_view> known) {
+  for (const auto& [key, value] : object.items()) {
+    if (std::find(known.begin(), known.end(), key) == known.end()) {
+      return Bad(key, "is not supported");
+    }
+  }
+  return absl::OkStatus();
 }
 
 absl::StatusOr<std::string> Text(const Json& object, const char* key) {
@@ -77,24 +94,34 @@ absl::StatusOr<scmp_compare> Operator(const std::string& name) {
   return Bad("op", absl::StrCat("unknown operator ", Quoted(name)));
 }
 
+constexpr struct {
+  const char* name;
+  uint32_t token;
+} kArchitectures[] = {
+    {"SCMP_ARCH_X86", SCMP_ARCH_X86},
+    {"SCMP_ARCH_X86_64", SCMP_ARCH_X86_64},
+    {"SCMP_ARCH_X32", SCMP_ARCH_X32},
+    {"SCMP_ARCH_ARM", SCMP_ARCH_ARM},
+    {"SCMP_ARCH_AARCH64", SCMP_ARCH_AARCH64},
+    {"SCMP_ARCH_MIPS", SCMP_ARCH_MIPS},
+    {"SCMP_ARCH_MIPS64", SCMP_ARCH_MIPS64},
+    {"SCMP_ARCH_MIPS64N32", SCMP_ARCH_MIPS64N32},
+    {"SCMP_ARCH_MIPSEL", SCMP_ARCH_MIPSEL},
+    {"SCMP_ARCH_MIPSEL64", SCMP_ARCH_MIPSEL64},
+    {"SCMP_ARCH_MIPSEL64N32", SCMP_ARCH_MIPSEL64N32},
+    {"SCMP_ARCH_PPC", SCMP_ARCH_PPC},
+    {"SCMP_ARCH_PPC64", SCMP_ARCH_PPC64},
+    {"SCMP_ARCH_PPC64LE", SCMP_ARCH_PPC64LE},
+    {"SCMP_ARCH_S390", SCMP_ARCH_S390},
+    {"SCMP_ARCH_S390X", SCMP_ARCH_S390X},
+    {"SCMP_ARCH_RISCV64", SCMP_ARCH_RISCV64},
+    {"SCMP_ARCH_PARISC", SCMP_ARCH_PARISC},
+    {"SCMP_ARCH_PARISC64", SCMP_ARCH_PARISC64},
+};
+
 absl::StatusOr<uint32_t> Architecture(const std::string& name) {
-  constexpr struct {
-    const char* name;
-    uint32_t token;
-  } kKnown[] = {
-      {"X86", SCMP_ARCH_X86},           {"X86_64", SCMP_ARCH_X86_64},
-      {"X32", SCMP_ARCH_X32},           {"ARM", SCMP_ARCH_ARM},
-      {"AARCH64", SCMP_ARCH_AARCH64},   {"MIPS", SCMP_ARCH_MIPS},
-      {"MIPS64", SCMP_ARCH_MIPS64},     {"MIPS64N32", SCMP_ARCH_MIPS64N32},
-      {"MIPSEL", SCMP_ARCH_MIPSEL},     {"MIPSEL64", SCMP_ARCH_MIPSEL64},
-      {"PPC", SCMP_ARCH_PPC},           {"MIPSEL64N32", SCMP_ARCH_MIPSEL64N32},
-      {"PPC64", SCMP_ARCH_PPC64},       {"PPC64LE", SCMP_ARCH_PPC64LE},
-      {"S390", SCMP_ARCH_S390},         {"S390X", SCMP_ARCH_S390X},
-      {"RISCV64", SCMP_ARCH_RISCV64},   {"PARISC", SCMP_ARCH_PARISC},
-      {"PARISC64", SCMP_ARCH_PARISC64},
-  };
-  for (const auto& known : kKnown) {
-    if (name == absl::StrCat("SCMP_ARCH_", known.name)) return known.token;
+  for (const auto& known : kArchitectures) {
+    if (name == known.name) return known.token;
   }
   return Bad("architectures", absl::StrCat("unknown architecture ", Quoted(name)));
 }
@@ -125,6 +152,7 @@ absl::StatusOr<std::vector<scmp_arg_cmp>> Conditions(const Json& call) {
   if (!it->is_array()) return Bad("args", "is not a list");
   for (const Json& arg : *it) {
     if (!arg.is_object()) return Bad("args", "has an entry that is not an object");
+    CRISP_RETURN_IF_ERROR(OnlyKeys(arg, {"index", "value", "valueTwo", "op"}));
     scmp_arg_cmp condition = {};
     CRISP_ASSIGN_OR_RETURN(const uint64_t index, Number(arg, "index", 5, 0));
     CRISP_ASSIGN_OR_RETURN(condition.datum_a, Number(arg, "value", UINT64_MAX, 0));
@@ -165,6 +193,7 @@ absl::Status AddCall(void* filter, const std::string& name, uint32_t action,
 
 absl::Status AddRule(void* filter, const Json& call, uint32_t default_action) {
   if (!call.is_object()) return Bad("syscalls", "has an entry that is not an object");
+  CRISP_RETURN_IF_ERROR(OnlyKeys(call, {"names", "action", "errnoRet", "args"}));
   CRISP_ASSIGN_OR_RETURN(const std::string action_name, Text(call, "action"));
   CRISP_ASSIGN_OR_RETURN(const uint64_t errno_ret, Number(call, "errnoRet", kMaxErrno, EPERM));
   CRISP_ASSIGN_OR_RETURN(const uint32_t action,
@@ -185,21 +214,13 @@ absl::Status AddRule(void* filter, const Json& call, uint32_t default_action) {
   return absl::OkStatus();
 }
 
-absl::Status CheckExtras(const Json& profile) {
-  if (profile.contains("listenerPath") || profile.contains("listenerMetadata")) {
+absl::Status CheckKeys(const Json& profile) {
+  const auto listener = profile.find("listenerPath");
+  if ((listener != profile.end() && *listener != "") || profile.contains("listenerMetadata")) {
     return Bad("listenerPath", "notification listeners are not supported");
   }
-  const auto flags = profile.find("flags");
-  if (flags == profile.end() || flags->is_null()) return absl::OkStatus();
-  if (!flags->is_array()) return Bad("flags", "is not a list");
-  for (const Json& flag : *flags) {
-    const std::string name = flag.is_string() ? flag.get<std::string>() : "";
-    if (name != "SECCOMP_FILTER_FLAG_TSYNC" && name != "SECCOMP_FILTER_FLAG_LOG" &&
-        name != "SECCOMP_FILTER_FLAG_SPEC_ALLOW") {
-      return Bad("flags", absl::StrCat("unknown flag ", Quoted(name)));
-    }
-  }
-  return absl::OkStatus();
+  return OnlyKeys(profile, {"defaultAction", "defaultErrnoRet", "architectures", "flags",
+                            "syscalls", "listenerPath"});
 }
 
 absl::StatusOr<std::string> Export(void* filter) {
@@ -214,11 +235,108 @@ absl::StatusOr<std::string> Export(void* filter) {
   return program;
 }
 
+// The highest number of the profile's calls on one architecture; -1 if it names none.
+int HighestCall(const Json& profile, uint32_t token) {
+  int highest = -1;
+  for (const Json& call : profile.at("syscalls")) {
+    for (const Json& name : call.at("names")) {
+      highest = std::max(highest, ::seccomp_syscall_resolve_name_arch(
+                                      token, name.get_ref<const std::string&>().c_str()));
+    }
+  }
+  return highest;
+}
+
+// A profile says nothing about calls that were invented after it. To refuse those with
+// EPERM would break a libc that asks for the new call first and falls back on ENOSYS, so
+// that a check in front of the filter answers ENOSYS to all numbers above the highest
+// that the profile names. Not where the profile allows what it does not name.
+absl::StatusOr<std::string> NewerCallsStub(void* filter, const Json& profile,
+                                           uint32_t default_action) {
+  const auto calls = profile.find("syscalls");
+  if (default_action == SCMP_ACT_ALLOW || default_action == SCMP_ACT_LOG ||
+      calls == profile.end() || !calls->is_array()) {
+    return "";
+  }
+  // What the kernel calls an architecture, and the highest numbers of its ABIs: x32 is
+  // x86-64 to the kernel, with a bit set in the number.
+  constexpr uint32_t kX32Bit = 0x40000000;
+  struct Limit {
+    uint32_t audit_arch;
+    int highest = -1, highest_x32 = -1;
+  };
+  std::vector<Limit> limits;
+  for (const auto& [name, token] : kArchitectures) {
+    if (::seccomp_arch_exist(filter, token) != 0) continue;
+    const int highest = HighestCall(profile, token);
+    if (highest < 0) continue;
+    const uint32_t audit_arch = token == SCMP_ARCH_X32 ? SCMP_ARCH_X86_64 : token;
+    auto limit = std::find_if(limits.begin(), limits.end(),
+                              [&](const Limit& known) { return known.audit_arch == audit_arch; });
+    if (limit == limits.end()) limit = limits.insert(limits.end(), Limit{audit_arch});
+    (token == SCMP_ARCH_X32 ? limit->highest_x32 : limit->highest) = highest;
+  }
+
+  constexpr uint32_t kNoSys = SECCOMP_RET_ERRNO | ENOSYS;
+  std::vector<sock_filter> stub = {
+      BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(seccomp_data, arch))};
+  for (const Limit& limit : limits) {
+    std::vector<sock_filter> one = {BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(seccomp_data, nr))};
+    const auto refuse_above = [&one](int highest) {
+      one.push_back(BPF_JUMP(BPF_JMP | BPF_JGT | BPF_K, static_cast<uint32_t>(highest), 0, 1));
+      one.push_back(BPF_STMT(BPF_RET | BPF_K, kNoSys));
+    };
+    if (limit.audit_arch == SCMP_ARCH_X86_64) {
+      // An ABI of which nothing is named is the filter's to judge.
+      one.push_back(BPF_JUMP(BPF_JMP | BPF_JGE | BPF_K, kX32Bit, 0, 3));
+      const int x32 = limit.highest_x32 < 0 ? INT_MAX : limit.highest_x32;
+      refuse_above(x32);
+      one.push_back(BPF_STMT(BPF_JMP | BPF_JA, 2));
+      refuse_above(limit.highest < 0 ? INT_MAX : limit.highest);
+    } else {
+      refuse_above(limit.highest);
+    }
+    // Without a next architecture in A: the filter behind loads what it needs anew.
+    stub.push_back(BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, limit.audit_arch, 0,
+                            static_cast<uint8_t>(one.size() + 1)));
+    stub.insert(stub.end(), one.begin(), one.end());
+    // Past the remaining architectures; the distance is known when all are there.
+    stub.push_back(BPF_STMT(BPF_JMP | BPF_JA, 0));
+  }
+  for (size_t i = 0; i < stub.size(); ++i) {
+    if (stub[i].code == (BPF_JMP | BPF_JA) && stub[i].k == 0) {
+      stub[i].k = static_cast<uint32_t>(stub.size() - i - 1);
+    }
+  }
+  return std::string(reinterpret_cast<const char*>(stub.data()), stub.size() * sizeof(sock_filter));
+}
+
 }  // namespace
+
+absl::StatusOr<unsigned> SeccompFlags(const Json& profile) {
+  unsigned bits = 0;
+  const auto flags = profile.find("flags");
+  if (flags == profile.end() || flags->is_null()) return bits;
+  if (!flags->is_array()) return Bad("flags", "is not a list");
+  for (const Json& flag : *flags) {
+    const std::string name = flag.is_string() ? flag.get<std::string>() : "";
+    if (name == "SECCOMP_FILTER_FLAG_TSYNC") {
+      bits |= SECCOMP_FILTER_FLAG_TSYNC;
+    } else if (name == "SECCOMP_FILTER_FLAG_LOG") {
+      bits |= SECCOMP_FILTER_FLAG_LOG;
+    } else if (name == "SECCOMP_FILTER_FLAG_SPEC_ALLOW") {
+      bits |= SECCOMP_FILTER_FLAG_SPEC_ALLOW;
+    } else {
+      return Bad("flags", absl::StrCat("unknown flag ", Quoted(name)));
+    }
+  }
+  return bits;
+}
 
 absl::StatusOr<std::string> CompileSeccomp(const Json& profile) {
   if (!profile.is_object()) return Bad("profile", "is not an object");
-  CRISP_RETURN_IF_ERROR(CheckExtras(profile));
+  CRISP_RETURN_IF_ERROR(CheckKeys(profile));
+  CRISP_RETURN_IF_ERROR(SeccompFlags(profile).status());
   CRISP_ASSIGN_OR_RETURN(const std::string default_name, Text(profile, "defaultAction"));
   CRISP_ASSIGN_OR_RETURN(const uint64_t errno_ret,
                          Number(profile, "defaultErrnoRet", kMaxErrno, EPERM));
@@ -234,7 +352,16 @@ absl::StatusOr<std::string> CompileSeccomp(const Json& profile) {
       CRISP_RETURN_IF_ERROR(AddRule(filter.get(), call, default_action));
     }
   }
-  return Export(filter.get());
+  // A long chain of comparisons becomes a search tree.
+  (void)::seccomp_attr_set(filter.get(), SCMP_FLTATR_CTL_OPTIMIZE, 2);
+  CRISP_ASSIGN_OR_RETURN(std::string program,
+                         NewerCallsStub(filter.get(), profile, default_action));
+  CRISP_ASSIGN_OR_RETURN(const std::string rules, Export(filter.get()));
+  program += rules;
+  if (program.size() > kMaxProgram) {
+    return Bad("syscalls", "more rules than the kernel's 4096 instructions hold");
+  }
+  return program;
 }
 
 Json WithoutUnknownCalls(const Json& profile) {
@@ -258,4 +385,4 @@ Json WithoutUnknownCalls(const Json& profile) {
   return out;
 }
 
-}  // namespace crisp::cri
+}  // namespace crisp
