@@ -40,6 +40,11 @@ absl::Status ErrnoStatus(int err, absl::string_view what) {
   return status;
 }
 
+absl::Status WithErrno(absl::Status status, int err) {
+  if (err != 0) status.SetPayload(kErrnoPayload, absl::Cord(absl::StrCat(err)));
+  return status;
+}
+
 int ErrnoOf(const absl::Status& status) {
   const absl::optional<absl::Cord> payload = status.GetPayload(kErrnoPayload);
   int err = 0;

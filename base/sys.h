@@ -20,6 +20,10 @@ namespace crisp {
 // The Status of a call that failed with `err` (> 0) while doing `what`.
 absl::Status ErrnoStatus(int err, absl::string_view what);
 
+// `status` with `err` as the errno it keeps, for one that came from another process; 0:
+// as it is.
+absl::Status WithErrno(absl::Status status, int err);
+
 // The errno kept in `status`, or 0 if it did not come from a system call.
 int ErrnoOf(const absl::Status& status);
 
