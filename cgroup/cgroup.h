@@ -14,6 +14,7 @@
 
 #include <cstdint>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/status/status.h"
@@ -68,8 +69,9 @@ class Cgroup {
   // OOM kills of the cgroup and those below; 0 where nobody counts them.
   absl::StatusOr<uint64_t> OomKills() const;
 
-  // A descriptor whose readiness (EPOLLIN on v1: an eventfd; EPOLLPRI or inotify's
-  // EPOLLIN on v2, see the .cc) means that OomKills may have grown.
+  // A non-blocking descriptor; EPOLLIN means that OomKills has grown or is about to:
+  // v1 (an eventfd) tells of an OOM as it begins, v2 (an inotify watch of
+  // memory.events) of each count. Read it, 4 KiB at a time, until EAGAIN.
   absl::StatusOr<UniqueFd> WatchOom() const;
 
   // Removes it and the cgroups below it from every hierarchy, trying again for a
@@ -78,8 +80,9 @@ class Cgroup {
   absl::Status Remove() const;
 
  private:
-  Cgroup(Hierarchies hosts, std::string path)
-      : hosts_(std::move(hosts)), path_(std::move(path)) {}
+  absl::Status SignalFrozen(int signal) const;
+
+  Cgroup(Hierarchies hosts, std::string path) : hosts_(std::move(hosts)), path_(std::move(path)) {}
 
   Hierarchies hosts_;
   std::string path_;

@@ -9,6 +9,8 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+#include "base/mountinfo.h"
 
 namespace crisp::cgroup {
 
@@ -19,6 +21,7 @@ struct V1Hierarchy {
 
 struct Hierarchies {
   static absl::StatusOr<Hierarchies> Probe();
+  static absl::StatusOr<Hierarchies> FromMounts(const std::vector<MountInfo>& mounts);
 
   std::vector<V1Hierarchy> v1;
   std::string unified;  // Mount point of the cgroup v2 tree; empty: none.
@@ -26,7 +29,9 @@ struct Hierarchies {
   // Controllers are v2's: there is a unified tree and no v1 controller.
   bool v2() const;
   // The v1 mount point with `controller`, or "".
-  std::string MountPointOf(const std::string& controller) const;
+  std::string MountPointOf(absl::string_view controller) const;
+  // Every mount point, v1 first.
+  std::vector<std::string> MountPoints() const;
 };
 
 }  // namespace crisp::cgroup

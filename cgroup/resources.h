@@ -1,5 +1,7 @@
 // OCI linux.resources as values.
 //
+// A limit, quota, period, share or weight of zero is read as runc reads it: not said.
+//
 // Threads: values and free functions.
 // Errors:  InvalidArgument names the field; an unknown field is an error, never
 //          silence.
@@ -26,10 +28,15 @@ struct DeviceRule {
   std::string access;  // Of "rwm".
 };
 
+// The major and minor number, and a rate (bytes or operations a second) or a weight.
 struct BlockIoDevice {
   int64_t major = 0;
   int64_t minor = 0;
-  uint64_t rate = 0;  // Or a weight.
+  uint64_t rate = 0;
+};
+
+struct RdmaLimit {
+  std::optional<uint32_t> handles, objects;
 };
 
 // An absent value is left as it is.
@@ -63,7 +70,7 @@ struct Resources {
 
   std::optional<uint32_t> network_class_id;
   std::map<std::string, uint32_t> network_priorities;
-  std::map<std::string, std::pair<std::optional<uint32_t>, std::optional<uint32_t>>> rdma;
+  std::map<std::string, RdmaLimit> rdma;
 };
 
 // `json` is the object itself; `field` its name in messages ("linux.resources").
