@@ -32,7 +32,8 @@ absl::Status Configure(int fs, unsigned int command, const char* key, const char
 }  // namespace
 
 std::string PodHostname(const Pod& pod, const std::string& node_name) {
-  if (pod.host_network()) return node_name;
+  // A pod that names no host is one that does not care: it gets the node's name.
+  if (pod.host_network() || pod.config().hostname().empty()) return node_name;
   return pod.config().hostname();
 }
 

@@ -15,7 +15,7 @@
 namespace crisp::cri {
 
 // The name that a pod's UTS namespace and $HOSTNAME have: the configured one,
-// the node's for the host's network, else none.
+// or the node's if there is none or the pod is on the host's network.
 std::string PodHostname(const Pod& pod, const std::string& node_name);
 
 // hostname and resolv.conf, which do not depend on the network.

@@ -6,6 +6,8 @@
 
 #include <filesystem>
 
+#include "base/file.h"
+#include "cri/pods/pod_files.h"
 #include "cri/pods/pod_test_env.h"
 #include "cri/pods/remove_pod.h"
 #include "cri/pods/stop_pod.h"
@@ -146,6 +148,17 @@ TEST_F(RunPodOnNetworkTest, AddressesAreKeptAndReleasedWithThePod) {
   EXPECT_NE(::access(facts.netns_path().c_str(), F_OK), 0);
   EXPECT_OK(RemovePod(context_, *pod));
   EXPECT_TRUE(NothingIsLeft());
+}
+
+TEST_F(RunPodOnNetworkTest, APodWithoutAHostnameGetsTheNodes) {
+  runtime::v1::PodSandboxConfig config = NetworkedConfig();
+  config.clear_hostname();
+  ASSERT_OK_AND_ASSIGN(const std::shared_ptr<Pod> pod, Run(config));
+  EXPECT_EQ(PodHostname(*pod, context_.node_name), context_.node_name);
+  ASSERT_OK_AND_ASSIGN(const std::string file, ReadFile(pod->HostnamePath(), 100));
+  EXPECT_EQ(file, context_.node_name + "\n");
+  EXPECT_OK(StopPod(context_, *pod));
+  EXPECT_OK(RemovePod(context_, *pod));
 }
 
 TEST_F(RunPodOnNetworkTest, AFailedNetworkIsReleasedAndLeavesNothing) {

@@ -115,8 +115,17 @@ def layer_tar(layer):
     return out.getvalue()
 
 
+class Layer:
+    """A layer as it is stored; made once, however many images share it."""
+
+    def __init__(self, entries, compression=6):
+        tar = layer_tar(entries)
+        self.diff_id = digest(tar)
+        self.blob = gzip.compress(tar, compresslevel=compression, mtime=0)
+
+
 class Image:
-    """The blobs of one image: layers, config and manifest, by digest."""
+    """The blobs of one image: layers (dicts of entries, or Layers), config and manifest, by digest."""
 
     def __init__(self, layers=None, config=None, arch=None):
         self.blobs = {}
@@ -125,11 +134,13 @@ class Image:
         config.setdefault("Cmd", ["sh"])
         self.layer_digests, diff_ids, descriptors = [], [], []
         for layer in layers if layers is not None else [busybox_layer()]:
-            tar = layer_tar(layer)
-            diff_ids.append(digest(tar))
-            blob = gzip.compress(tar, compresslevel=6, mtime=0)
-            self.layer_digests.append(self._add(blob))
-            descriptors.append({"mediaType": OCI_LAYER, "digest": digest(blob), "size": len(blob)})
+            if not isinstance(layer, Layer):
+                layer = Layer(layer)
+            diff_ids.append(layer.diff_id)
+            self.layer_digests.append(self._add(layer.blob))
+            descriptors.append(
+                {"mediaType": OCI_LAYER, "digest": self.layer_digests[-1], "size": len(layer.blob)}
+            )
         self.config_json = json.dumps(
             {
                 "created": "1970-01-01T00:00:00Z",

@@ -24,20 +24,36 @@ HTPASSWD = "puller:$2b$04$abcdefghijklmnopqrstuu/LVz6MZlItEy42I2juLihZ66HnQx/cy\
 
 def upload(node, port, repo, image, tags, index=None, auth=None):
     """Pushes an image_builder.Image (and an index over it) to a docker-registry."""
-    blobs = {d: b for d, b in image.blobs.items() if d != image.digest}
-    plan = {
-        "port": port,
-        "repo": repo,
-        "auth": auth,
-        "blobs": {d: base64.b64encode(b).decode() for d, b in blobs.items()},
-        "manifests": [
-            [tag, "application/vnd.oci.image.manifest.v1+json", image.manifest_json.decode()]
-            for tag in [image.digest] + list(tags)
-        ],
-    }
+    plan = {"port": port, "auth": auth, "blobs": {}, "repos": {}}
+    _add(plan, repo, image, tags)
     if index:
         tag, text = index
-        plan["manifests"].append([tag, "application/vnd.oci.image.index.v1+json", text.decode()])
+        plan["repos"][repo]["manifests"].append([tag, "application/vnd.oci.image.index.v1+json", text.decode()])
+    _upload(node, plan)
+
+
+def upload_all(node, port, images):
+    """Pushes images keyed by repo:tag; a blob that several repositories have goes over once."""
+    plan = {"port": port, "auth": None, "blobs": {}, "repos": {}}
+    for name, image in images.items():
+        repo, tag = name.rsplit(":", 1)
+        _add(plan, repo, image, [tag])
+    _upload(node, plan)
+
+
+def _add(plan, repo, image, tags):
+    part = plan["repos"].setdefault(repo, {"blobs": [], "manifests": []})
+    for digest, data in image.blobs.items():
+        if digest == image.digest:
+            continue
+        if digest not in plan["blobs"]:
+            plan["blobs"][digest] = base64.b64encode(data).decode()
+        part["blobs"].append(digest)
+    for tag in [image.digest] + list(tags):
+        part["manifests"].append([tag, "application/vnd.oci.image.manifest.v1+json", image.manifest_json.decode()])
+
+
+def _upload(node, plan):
     node.in_netns(sys.executable, os.path.realpath(__file__), "push", input=json.dumps(plan))
 
 
@@ -55,14 +71,21 @@ def _push(plan):
             raise SystemExit(f"{method} {path}: {reply.status} {text[:500]!r}")
         return reply
 
-    for digest, data in plan["blobs"].items():
-        start = ask("POST", f"/v2/{plan['repo']}/blobs/uploads/")
-        where = urllib.parse.urlsplit(start.getheader("Location"))
-        query = f"{where.query}&" if where.query else ""
-        blob = base64.b64decode(data)
-        ask("PUT", f"{where.path}?{query}digest={digest}", blob, **{"Content-Type": "application/octet-stream"})
-    for tag, media_type, text in plan["manifests"]:
-        ask("PUT", f"/v2/{plan['repo']}/manifests/{tag}", text.encode(), **{"Content-Type": media_type})
+    # Where a blob is already: another repository can have it from there.
+    homes = {}
+    for repo, part in plan["repos"].items():
+        for digest in dict.fromkeys(part["blobs"]):
+            known = f"?mount={digest}&from={homes[digest]}" if digest in homes else ""
+            start = ask("POST", f"/v2/{repo}/blobs/uploads/{known}")
+            homes[digest] = repo
+            if start.status == 201:
+                continue
+            where = urllib.parse.urlsplit(start.getheader("Location"))
+            query = f"{where.query}&" if where.query else ""
+            blob = base64.b64decode(plan["blobs"][digest])
+            ask("PUT", f"{where.path}?{query}digest={digest}", blob, **{"Content-Type": "application/octet-stream"})
+        for tag, media_type, text in part["manifests"]:
+            ask("PUT", f"/v2/{repo}/manifests/{tag}", text.encode(), **{"Content-Type": media_type})
 
 
 class DockerRegistry:
