@@ -13,13 +13,13 @@
 
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
+#include "base/dir_entries.h"
 #include "base/file.h"
 #include "base/ids.h"
 #include "base/safe_path.h"
 #include "base/status_macros.h"
 #include "base/sys.h"
 #include "base/unique_fd.h"
-#include "volumes/dir_entries.h"
 
 namespace crisp::volumes {
 namespace {

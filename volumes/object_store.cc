@@ -10,12 +10,12 @@
 #include "absl/cleanup/cleanup.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
+#include "base/dir_entries.h"
 #include "base/file.h"
 #include "base/ids.h"
 #include "base/safe_path.h"
 #include "base/status_macros.h"
 #include "base/sys.h"
-#include "volumes/dir_entries.h"
 
 namespace crisp::volumes {
 namespace {

@@ -9,11 +9,11 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
+#include "base/dir_entries.h"
 #include "base/mountinfo.h"
 #include "base/safe_path.h"
 #include "base/status_macros.h"
 #include "base/sys.h"
-#include "volumes/dir_entries.h"
 #include "volumes/mounts.h"
 #include "volumes/pod_record.h"
 #include "volumes/sub_path.h"

@@ -6,13 +6,13 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "base/dir_entries.h"
 #include "base/ids.h"
 #include "base/safe_path.h"
 #include "base/status_macros.h"
 #include "base/sys.h"
 #include "base/unique_fd.h"
 #include "volumes/atomic_writer.h"
-#include "volumes/dir_entries.h"
 #include "volumes/host_path.h"
 #include "volumes/payload.h"
 #include "volumes/pod_record.h"

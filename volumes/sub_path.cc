@@ -14,11 +14,11 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_split.h"
+#include "base/dir_entries.h"
 #include "base/ids.h"
 #include "base/safe_path.h"
 #include "base/status_macros.h"
 #include "base/sys.h"
-#include "volumes/dir_entries.h"
 #include "volumes/mounts.h"
 
 namespace crisp::volumes {

@@ -24,9 +24,9 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "absl/synchronization/mutex.h"
+#include "base/io_loop.h"
 #include "base/unique_fd.h"
 #include "cri/task/fifo.h"
-#include "cri/task/io_loop.h"
 #include "cri/task/log_writer.h"
 
 namespace crisp::cri {

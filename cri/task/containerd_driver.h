@@ -18,12 +18,12 @@
 
 #include "absl/synchronization/mutex.h"
 #include "absl/time/time.h"
+#include "base/io_loop.h"
 #include "cri/containerd/containerd.h"
 #include "cri/containerd/event_stream.h"
 #include "cri/task/container_io.h"
 #include "cri/task/exec_sync.h"
 #include "cri/task/exit_watcher.h"
-#include "cri/task/io_loop.h"
 #include "cri/task/task_driver.h"
 
 namespace crisp::cri {

@@ -13,9 +13,9 @@
 
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
+#include "base/io_loop.h"
 #include "cri/containerd/containerd.h"
 #include "cri/task/container_io.h"
-#include "cri/task/io_loop.h"
 #include "cri/task/task_driver.h"
 
 namespace crisp::cri {

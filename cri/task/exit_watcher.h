@@ -19,8 +19,8 @@
 #include "absl/container/flat_hash_map.h"
 #include "absl/synchronization/mutex.h"
 #include "absl/time/time.h"
+#include "base/io_loop.h"
 #include "cri/containerd/containerd.h"
-#include "cri/task/io_loop.h"
 #include "cri/task/task_driver.h"
 
 namespace crisp::cri {

@@ -20,8 +20,8 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
+#include "base/io_loop.h"
 #include "base/unique_fd.h"
-#include "cri/task/io_loop.h"
 
 namespace crisp::cri {
 

@@ -1,4 +1,4 @@
-#include "cri/task/io_loop.h"
+#include "base/io_loop.h"
 
 #include <fcntl.h>
 #include <unistd.h>
@@ -10,7 +10,7 @@
 #include "absl/time/clock.h"
 #include "base/status_matchers.h"
 
-namespace crisp::cri {
+namespace crisp {
 namespace {
 
 using ::testing::ElementsAre;
@@ -103,4 +103,4 @@ TEST_F(IoLoopTest, StopForgetsWhatHasNotRun) {
 }
 
 }  // namespace
-}  // namespace crisp::cri
+}  // namespace crisp

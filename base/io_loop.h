@@ -6,8 +6,10 @@
 // Threads:   safe. Handlers, timers and posted functions run on the loop's thread,
 //            one at a time, and must not block.
 // Errors:    errno of epoll_ctl from Watch.
-#ifndef CRISP_CRI_TASK_IO_LOOP_H_
-#define CRISP_CRI_TASK_IO_LOOP_H_
+#ifndef CRISP_BASE_IO_LOOP_H_
+#define CRISP_BASE_IO_LOOP_H_
+
+#include <sys/epoll.h>
 
 #include <cstdint>
 #include <deque>
@@ -23,7 +25,7 @@
 #include "absl/time/time.h"
 #include "base/unique_fd.h"
 
-namespace crisp::cri {
+namespace crisp {
 
 class IoLoop {
  public:
@@ -33,9 +35,10 @@ class IoLoop {
   IoLoop& operator=(const IoLoop&) = delete;
 
   // Calls `handler`, with what Watch returns, whenever `fd` has input or its
-  // writers are gone.
+  // writers are gone; with EPOLLOUT as `events`, whenever it takes output. One watch
+  // a descriptor: who wants both at once duplicates it.
   using Handler = std::function<void(uint64_t id)>;
-  absl::StatusOr<uint64_t> Watch(int fd, Handler handler);
+  absl::StatusOr<uint64_t> Watch(int fd, Handler handler, uint32_t events = EPOLLIN);
 
   // When this returns, the handler neither runs nor will run again, unless it is
   // the handler that calls. Nothing happens for an id that is gone.
@@ -76,6 +79,6 @@ class IoLoop {
   bool stopped_ ABSL_GUARDED_BY(mu_) = false;
 };
 
-}  // namespace crisp::cri
+}  // namespace crisp
 
-#endif  // CRISP_CRI_TASK_IO_LOOP_H_
+#endif  // CRISP_BASE_IO_LOOP_H_

@@ -1,6 +1,5 @@
-#include "cri/task/io_loop.h"
+#include "base/io_loop.h"
 
-#include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
 
@@ -11,7 +10,7 @@
 #include "base/status_macros.h"
 #include "base/sys.h"
 
-namespace crisp::cri {
+namespace crisp {
 namespace {
 
 constexpr uint64_t kWakeId = 0;
@@ -49,10 +48,10 @@ void IoLoop::Stop() {
   timers.swap(timers_);
 }
 
-absl::StatusOr<uint64_t> IoLoop::Watch(int fd, Handler handler) {
+absl::StatusOr<uint64_t> IoLoop::Watch(int fd, Handler handler, uint32_t events) {
   absl::MutexLock lock(&mu_);
   const uint64_t id = next_id_++;
-  epoll_event event{.events = EPOLLIN, .data = {.u64 = id}};
+  epoll_event event{.events = events, .data = {.u64 = id}};
   CRISP_RETURN_IF_ERROR(
       Sys("epoll_ctl", [&] { return ::epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, fd, &event); }));
   watched_[id] = std::make_shared<Watched>(Watched{fd, std::move(handler)});
@@ -158,4 +157,4 @@ int IoLoop::RunDue() {
   }
 }
 
-}  // namespace crisp::cri
+}  // namespace crisp

@@ -1,4 +1,4 @@
-#include "volumes/dir_entries.h"
+#include "base/dir_entries.h"
 
 #include <dirent.h>
 #include <fcntl.h>
@@ -13,7 +13,7 @@
 #include "base/sys.h"
 #include "base/unique_fd.h"
 
-namespace crisp::volumes {
+namespace crisp {
 
 absl::StatusOr<std::vector<std::string>> DirEntries(int dirfd) {
   // A descriptor of its own: a duplicate would share the caller's position.
@@ -35,4 +35,4 @@ absl::StatusOr<std::vector<std::string>> DirEntries(int dirfd) {
   return names;
 }
 
-}  // namespace crisp::volumes
+}  // namespace crisp

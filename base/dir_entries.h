@@ -1,19 +1,19 @@
 // The names in a directory, sorted, without "." and "..".
 //
 // Threads: free function. Errors: errno kept.
-#ifndef CRISP_VOLUMES_DIR_ENTRIES_H_
-#define CRISP_VOLUMES_DIR_ENTRIES_H_
+#ifndef CRISP_BASE_DIR_ENTRIES_H_
+#define CRISP_BASE_DIR_ENTRIES_H_
 
 #include <string>
 #include <vector>
 
 #include "absl/status/statusor.h"
 
-namespace crisp::volumes {
+namespace crisp {
 
 // `dirfd` is borrowed and may be listed again.
 absl::StatusOr<std::vector<std::string>> DirEntries(int dirfd);
 
-}  // namespace crisp::volumes
+}  // namespace crisp
 
-#endif  // CRISP_VOLUMES_DIR_ENTRIES_H_
+#endif  // CRISP_BASE_DIR_ENTRIES_H_
