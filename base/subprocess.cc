@@ -11,6 +11,7 @@
 #include <algorithm>
 
 #include "absl/cleanup/cleanup.h"
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
 #include "base/status_macros.h"
@@ -40,6 +41,10 @@ std::vector<char*> Pointers(const std::vector<std::string>& strings) {
   return out;
 }
 
+const std::string& ProgramOf(const ProcessSpec& spec) {
+  return spec.program.empty() ? spec.argv[0] : spec.program;
+}
+
 absl::StatusOr<pid_t> Spawn(const ProcessSpec& spec, int in, int out, int err) {
   posix_spawn_file_actions_t actions;
   posix_spawnattr_t attributes;
@@ -64,9 +69,10 @@ absl::StatusOr<pid_t> Spawn(const ProcessSpec& spec, int in, int out, int err) {
   ::posix_spawnattr_setflags(
       &attributes, POSIX_SPAWN_SETPGROUP | POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
   pid_t pid = -1;
-  const int error = ::posix_spawn(&pid, spec.argv[0].c_str(), &actions, &attributes,
+  const std::string& program = ProgramOf(spec);
+  const int error = ::posix_spawn(&pid, program.c_str(), &actions, &attributes,
                                   Pointers(spec.argv).data(), Pointers(spec.environment).data());
-  if (error != 0) return ErrnoStatus(error, absl::StrCat("start ", spec.argv[0]));
+  if (error != 0) return ErrnoStatus(error, absl::StrCat("start ", program));
   return pid;
 }
 
@@ -98,8 +104,8 @@ class Conversation {
       // Once the child is gone only what the pipes already hold is read.
       const absl::Duration left = exited ? absl::ZeroDuration() : deadline - absl::Now();
       if (!exited && left <= absl::ZeroDuration()) {
-        return absl::DeadlineExceededError(
-            absl::StrCat(spec_.argv[0], " ran longer than ", absl::FormatDuration(spec_.timeout)));
+        return absl::DeadlineExceededError(absl::StrCat(ProgramOf(spec_), " ran longer than ",
+                                                        absl::FormatDuration(spec_.timeout)));
       }
       pollfd fds[] = {{in_.get(), POLLOUT, 0},
                       {out_.get(), POLLIN, 0},
@@ -117,7 +123,7 @@ class Conversation {
       if (fds[3].revents != 0) exited = true;
       if (result->out.size() > spec_.max_output_bytes) {
         return absl::ResourceExhaustedError(
-            absl::StrCat(spec_.argv[0], " wrote more than ", spec_.max_output_bytes, " bytes"));
+            absl::StrCat(ProgramOf(spec_), " wrote more than ", spec_.max_output_bytes, " bytes"));
       }
       if (result->err.size() > kMaxErrorOutput) {
         result->err.erase(0, result->err.size() - kMaxErrorOutput);
@@ -154,8 +160,8 @@ class Conversation {
 }  // namespace
 
 absl::StatusOr<ProcessResult> RunProcess(const ProcessSpec& spec) {
-  if (spec.argv.empty() || spec.argv[0].empty() || spec.argv[0][0] != '/') {
-    return absl::InvalidArgumentError("argv[0] must be an absolute path");
+  if (spec.argv.empty() || !absl::StartsWith(ProgramOf(spec), "/")) {
+    return absl::InvalidArgumentError("the program must be an absolute path");
   }
   CRISP_ASSIGN_OR_RETURN(Pipe in, MakePipe());
   CRISP_ASSIGN_OR_RETURN(Pipe out, MakePipe());

@@ -21,7 +21,8 @@
 namespace crisp {
 
 struct ProcessSpec {
-  std::vector<std::string> argv;         // argv[0] is an absolute path.
+  std::vector<std::string> argv;         // argv[0] is an absolute path, unless:
+  std::string program;                   // the file that is run; empty: argv[0].
   std::vector<std::string> environment;  // "KEY=value", nothing inherited.
   std::string stdin_data;
   absl::Duration timeout = absl::Seconds(60);

@@ -10,15 +10,16 @@
 // The worker is a fork of the single-threaded shim: what parsing and mounting allocate
 // goes with it, and the shim's loop never waits. Init is the shim's own child.
 //
-// Ownership: a Launch owns its socket, and kills what it launched if it is dropped
-//            before kCreated was taken. Descriptors given in a request are borrowed
-//            for the call of Begin only.
-// Threads:   the shim's one thread.
+// Ownership: a Launch owns its socket. Dropped before kCreated was taken, it takes back
+//            what it launched. Descriptors given in a request are borrowed for the call
+//            of Begin only.
+// Threads:   the shim's one thread, and no other: Begin forks.
 // Errors:    the Status of a failure reads "<step>: <what>: <errno text>" and keeps
-//            errno; InvalidArgument names the spec's field. A failed launch leaves no
-//            process, cgroup or mount.
-// Crash:     a shim that dies before kCreated takes worker and init with it
-//            (PR_SET_PDEATHSIG until then); afterwards init stays.
+//            errno; InvalidArgument names the spec's field. A launch that fails before
+//            kCreated leaves no process, cgroup or mount; one that fails later (its
+//            execve, say) has ended its init, and the cgroup is BeginTeardown's.
+// Crash:     a shim that dies before kCreated: the worker finds its socket closed and
+//            takes back what it made. Before Start: init exits. Afterwards it stays.
 #ifndef CRISP_SHIM_LAUNCH_LAUNCH_H_
 #define CRISP_SHIM_LAUNCH_LAUNCH_H_
 
@@ -59,8 +60,8 @@ struct ContainerLaunch {
   pid_t mounts_from = 0;
   // Mount options of crisp's own are honoured (docs/shim.md): only from crispd.
   bool crisp_options = false;
-  std::string cache_dir;  // Compiled seccomp filters; 0700. Empty: no cache.
-  bool no_pivot_root = false;   // From containerd's runc options.
+  std::string cache_dir;       // Compiled seccomp filters; 0700. Empty: no cache.
+  bool no_pivot_root = false;  // From containerd's runc options.
   bool no_new_keyring = false;
 };
 
@@ -102,13 +103,16 @@ class Launch {
   virtual int fd() const = 0;
 
   // Takes what news there is, without blocking. An error means that the launch failed
-  // and is over; what it made is gone but for a zombie that the shim reaps.
+  // and is over; what it made is gone but for zombies that the shim reaps. Before the
+  // shim reaps children it calls this on all launches: the news of a process comes
+  // before its end. Children whose pids no Launch tells of are reaped and forgotten.
   virtual absl::StatusOr<Stage> Advance() = 0;
 
   // After kCreated: lets init go on to execve. Does not block; Advance tells the result.
   virtual absl::Status Start() = 0;
 
-  // From kCreated on (kRunning for an exec).
+  // From kCreated on; an exec's facts are its container's, with its own pid. pid() of an
+  // exec is known from the first Advance that finds it, while the stage is kPreparing.
   virtual const ContainerFacts& facts() const = 0;
   virtual pid_t pid() const = 0;
   virtual UniqueFd TakeConsole() = 0;  // The terminal's master; none without a terminal.
@@ -117,9 +121,13 @@ class Launch {
   virtual pid_t worker() const = 0;
 };
 
+// After kRunning: runs poststart hooks in a worker of their own, whose pid is returned; 0
+// if there are none. A hook that fails has no effect on the container.
+absl::StatusOr<pid_t> BeginPoststart(const ContainerFacts& facts, const std::string& bundle);
+
 // After init has been reaped and before the task is forgotten: runs poststop hooks in
-// a worker of their own and removes the cgroup. `done_fd` style waiting as in Launch:
-// returns the worker's pid; its exit code is 0 when all went well.
+// a worker of their own and removes the cgroup with whatever is still in it. Returns the
+// worker's pid; its exit code is 0 when all went well.
 absl::StatusOr<pid_t> BeginTeardown(const ContainerFacts& facts, const std::string& bundle);
 
 }  // namespace crisp::shim
