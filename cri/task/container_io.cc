@@ -86,13 +86,11 @@ absl::Status ContainerIo::StartReading(IoLoop* loop, int dirfd) {
     if (stream == LogStream::kStderr && options_.tty) break;
     CRISP_ASSIGN_OR_RETURN(UniqueFd fd,
                            OpenFifoAt(dirfd, stream == LogStream::kStdout ? kStdout : kStderr));
-    CRISP_ASSIGN_OR_RETURN(std::unique_ptr<FifoReader> reader,
-                           FifoReader::Start(
-                               loop, std::move(fd),
-                               [this, stream](absl::string_view data) {
-                                 if (log_ != nullptr) log_->Write(stream, data);
-                               },
-                               [this, stream] { OnEnd(stream); }));
+    CRISP_ASSIGN_OR_RETURN(
+        std::unique_ptr<FifoReader> reader,
+        FifoReader::Start(
+            loop, std::move(fd), [this, stream](absl::string_view data) { OnData(stream, data); },
+            [this, stream] { OnEnd(stream); }));
     readers_.push_back(std::move(reader));
   }
   return absl::OkStatus();
@@ -108,8 +106,20 @@ std::string ContainerIo::stderr_path() const {
   return options_.tty ? "" : JoinPath(path_, kStderr);
 }
 
+absl::StatusOr<UniqueFd> ContainerIo::OpenStdin() const {
+  if (!options_.stdin) return absl::FailedPreconditionError("the container has no input");
+  CRISP_ASSIGN_OR_RETURN(const UniqueFd directory, OpenDir(path_));
+  return OpenFifoForWritingAt(directory.get(), kStdin);
+}
+
+void ContainerIo::OnData(LogStream stream, absl::string_view data) {
+  if (log_ != nullptr) log_->Write(stream, data);
+  attachments_.Write(stream, data);
+}
+
 void ContainerIo::OnEnd(LogStream stream) {
   if (log_ != nullptr) log_->Finish(stream);
+  attachments_.End(stream);
   std::vector<std::function<void()>> callbacks;
   {
     absl::MutexLock lock(&mu_);
@@ -137,6 +147,8 @@ absl::Status ContainerIo::ReopenLog() {
 
 void ContainerIo::StopReading() {
   for (const auto& reader : readers_) reader->Stop();
+  attachments_.End(LogStream::kStdout);
+  attachments_.End(LogStream::kStderr);
   if (log_ == nullptr) return;
   log_->Finish(LogStream::kStdout);
   log_->Finish(LogStream::kStderr);

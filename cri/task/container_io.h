@@ -1,5 +1,5 @@
 // The standard streams of one container: FIFOs in a private directory, read on the
-// loop and written to the container's log.
+// loop and written to the container's log, and to whoever has attached.
 //
 // The container has them open through its shim, which keeps both ends: when the
 // reader here goes away, output waits in the FIFO for the next one.
@@ -26,6 +26,7 @@
 #include "absl/synchronization/mutex.h"
 #include "base/io_loop.h"
 #include "base/unique_fd.h"
+#include "cri/task/attachments.h"
 #include "cri/task/fifo.h"
 #include "cri/task/log_writer.h"
 
@@ -79,6 +80,15 @@ class ContainerIo {
   // Calls back once every stream has ended: on the loop, or at once if they have.
   void OnDrained(std::function<void()> callback);
 
+  // Hands the output, from now on, to a reader beside the log; and to those that were
+  // added, the end of the container.
+  void Attach(const std::shared_ptr<Attachment>& attachment) { attachments_.Add(attachment); }
+  void Exited(const absl::StatusOr<int>& exit_code) { attachments_.Exit(exit_code); }
+
+  // The container's input. An errno of ENXIO if it is at its end; FailedPrecondition
+  // if the container never had any.
+  absl::StatusOr<UniqueFd> OpenStdin() const;
+
   // FailedPrecondition without a log.
   absl::Status ReopenLog();
 
@@ -89,12 +99,14 @@ class ContainerIo {
   ContainerIo(std::string path, const Options& options, std::unique_ptr<LogWriter> log);
 
   absl::Status StartReading(IoLoop* loop, int dirfd);
+  void OnData(LogStream stream, absl::string_view data);
   void OnEnd(LogStream stream);
   void StopReading();
 
   const std::string path_;
   const Options options_;
   const std::unique_ptr<LogWriter> log_;
+  Attachments attachments_;
   std::vector<std::unique_ptr<FifoReader>> readers_;  // Set once, by StartReading.
 
   absl::Mutex mu_;

@@ -3,6 +3,7 @@
 #include <signal.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <filesystem>
 #include <system_error>
 #include <utility>
@@ -18,6 +19,9 @@
 #include "base/log.h"
 #include "base/safe_path.h"
 #include "base/status_macros.h"
+#include "base/sys.h"
+#include "cri/task/attach_session.h"
+#include "cri/task/late_calls.h"
 #include "cri/task/oom_kills.h"
 #include "cri/task/runtime_status.h"
 
@@ -97,7 +101,8 @@ ContainerdDriver::ContainerdDriver(Containerd* containerd, Options options,
       streams_(std::move(streams)),
       execs_(std::move(execs)),
       loop_(std::move(loop)),
-      exec_(containerd, loop_.get(), &execs_, options_.exec) {
+      exec_(containerd, loop_.get(), &execs_, options_.exec),
+      sessions_(containerd, loop_.get(), &execs_, options_.sessions) {
   watcher_ = std::make_unique<ExitWatcher>(
       containerd_, loop_.get(),
       [this](const std::string& id, const TaskExit& exit) { OnTaskExit(id, exit); });
@@ -111,6 +116,7 @@ ContainerdDriver::ContainerdDriver(Containerd* containerd, Options options,
 ContainerdDriver::~ContainerdDriver() {
   events_.reset();
   watcher_->Shutdown();
+  sessions_.Shutdown();
   loop_->Stop();
   absl::MutexLock lock(&mu_);
   tasks_.clear();
@@ -378,13 +384,52 @@ absl::StatusOr<std::vector<std::string>> ContainerdDriver::List() {
 absl::StatusOr<ExecResult> ContainerdDriver::ExecSync(const std::string& id,
                                                       const std::string& process_json,
                                                       absl::Duration timeout) {
-  if (const std::shared_ptr<Task> task = Find(id)) {
+  CRISP_RETURN_IF_ERROR(Annotate(CheckRuns(id), "exec in ", id));
+  return exec_.Run(id, process_json, timeout);
+}
+
+absl::StatusOr<std::unique_ptr<ExecSession>> ContainerdDriver::Exec(const std::string& id,
+                                                                    const std::string& process_json,
+                                                                    const SessionStreams& streams) {
+  CRISP_RETURN_IF_ERROR(Annotate(CheckRuns(id), "exec in ", id));
+  return sessions_.Start(id, process_json, streams);
+}
+
+absl::StatusOr<std::unique_ptr<TaskSession>> ContainerdDriver::Attach(
+    const std::string& id, const SessionStreams& streams) {
+  const std::shared_ptr<Task> task = Find(id);
+  if (task == nullptr) return absl::NotFoundError(absl::StrCat("no task ", id));
+  std::shared_ptr<ContainerIo> io;
+  {
     absl::MutexLock lock(&mu_);
-    if (task->exited) {
-      return absl::FailedPreconditionError(absl::StrCat("exec in ", id, ": it has ended"));
+    io = task->io;
+  }
+  if (io == nullptr) return absl::FailedPreconditionError(absl::StrCat(id, " has no streams"));
+  CRISP_ASSIGN_OR_RETURN(const std::shared_ptr<Attachment> attachment, Attachment::Make(streams));
+  UniqueFd input;
+  if (streams.stdin) {
+    auto opened = io->OpenStdin();
+    if (opened.ok()) {
+      input = *std::move(opened);
+    } else if (ErrnoOf(opened.status()) != ENXIO && !absl::IsFailedPrecondition(opened.status())) {
+      return Annotate(opened.status(), "input of ", id);
     }
   }
-  return exec_.Run(id, process_json, timeout);
+  io->Attach(attachment);
+  // After it is attached, so that an end in between is not missed.
+  CRISP_RETURN_IF_ERROR(Annotate(CheckRuns(id), "attach to ", id));
+  return std::make_unique<AttachSession>(attachment,
+                                         std::make_shared<TtyResizer>(containerd_, id, ""),
+                                         std::move(input), [this, id, once = task->stdin_once] {
+                                           if (once) CloseIoLater(containerd_, id, "");
+                                         });
+}
+
+absl::Status ContainerdDriver::CheckRuns(const std::string& id) {
+  const std::shared_ptr<Task> task = Find(id);
+  if (task == nullptr) return absl::OkStatus();
+  absl::MutexLock lock(&mu_);
+  return task->exited ? absl::FailedPreconditionError("it has ended") : absl::OkStatus();
 }
 
 absl::Status ContainerdDriver::Update(const std::string& id, const std::string& resources_json) {
@@ -421,6 +466,7 @@ absl::StatusOr<std::shared_ptr<ContainerdDriver::Task>> ContainerdDriver::Add(
   auto task = std::make_shared<Task>();
   task->id = spec.id;
   task->cgroup_path = spec.cgroup_path;
+  task->stdin_once = spec.stdin_once && !spec.tty;
   absl::MutexLock lock(&mu_);
   if (!tasks_.emplace(spec.id, task).second) {
     return absl::AlreadyExistsError(absl::StrCat("there is a task ", spec.id));
@@ -495,12 +541,15 @@ void ContainerdDriver::NoteOom(const std::shared_ptr<Task>& task) {
 
 void ContainerdDriver::Report(const std::shared_ptr<Task>& task) {
   TaskExit exit;
+  std::shared_ptr<ContainerIo> io;
   {
     absl::MutexLock lock(&mu_);
     if (!task->exited || task->reported) return;
     task->reported = true;
     exit = task->exit;
+    io = task->io;
   }
+  if (io != nullptr) io->Exited(exit.exit_code);
   if (on_exit_) on_exit_(task->id, exit);
 }
 

@@ -22,6 +22,7 @@
 #include "cri/containerd/containerd.h"
 #include "cri/containerd/event_stream.h"
 #include "cri/task/container_io.h"
+#include "cri/task/exec_sessions.h"
 #include "cri/task/exec_sync.h"
 #include "cri/task/exit_watcher.h"
 #include "cri/task/task_driver.h"
@@ -44,6 +45,7 @@ class ContainerdDriver : public TaskDriver {
     // How long an exit's report waits for the end of the output.
     absl::Duration output_drain = absl::Milliseconds(500);
     ExecSyncRunner::Options exec;
+    ExecSessions::Options sessions;
   };
 
   static absl::StatusOr<std::unique_ptr<ContainerdDriver>> Open(Containerd* containerd,
@@ -61,6 +63,11 @@ class ContainerdDriver : public TaskDriver {
   absl::Status Adopt(const TaskSpec& spec) override;
   absl::StatusOr<ExecResult> ExecSync(const std::string& id, const std::string& process_json,
                                       absl::Duration timeout) override;
+  absl::StatusOr<std::unique_ptr<ExecSession>> Exec(const std::string& id,
+                                                    const std::string& process_json,
+                                                    const SessionStreams& streams) override;
+  absl::StatusOr<std::unique_ptr<TaskSession>> Attach(const std::string& id,
+                                                      const SessionStreams& streams) override;
   absl::Status Update(const std::string& id, const std::string& resources_json) override;
   absl::Status ReopenLog(const std::string& id) override;
 
@@ -70,6 +77,7 @@ class ContainerdDriver : public TaskDriver {
   struct Task {
     std::string id;
     std::string cgroup_path;
+    bool stdin_once = false;          // And no terminal.
     std::shared_ptr<ContainerIo> io;  // Null for sandboxes. Set once, under mu_.
     bool oom_event = false;           // containerd said so.
     int oom_kills = -1;               // The cgroup says so; -1: it could not be read.
@@ -82,6 +90,8 @@ class ContainerdDriver : public TaskDriver {
                    IoDirectory streams, IoDirectory execs);
 
   std::shared_ptr<Task> Find(const std::string& id);
+  // FailedPrecondition if the task is known to have ended.
+  absl::Status CheckRuns(const std::string& id);
   absl::StatusOr<std::shared_ptr<Task>> Add(const TaskSpec& spec);
   void Forget(const std::string& id);
 
@@ -101,10 +111,11 @@ class ContainerdDriver : public TaskDriver {
   Containerd* const containerd_;
   const Options options_;
   const IoDirectory streams_;  // <id>/{stdin,stdout,stderr}
-  const IoDirectory execs_;    // <exec id>/{stdout,stderr}
+  const IoDirectory execs_;    // <exec id>/{stdin,stdout,stderr}
   ExitCallback on_exit_;
   const std::unique_ptr<IoLoop> loop_;
   ExecSyncRunner exec_;
+  ExecSessions sessions_;
 
   absl::Mutex mu_;
   std::map<std::string, std::shared_ptr<Task>> tasks_ ABSL_GUARDED_BY(mu_);

@@ -1,6 +1,7 @@
 // The contract of TaskDriver, shown on containerd and runc as they are installed.
 #include "cri/task/containerd_driver.h"
 
+#include <poll.h>
 #include <signal.h>
 #include <unistd.h>
 
@@ -13,6 +14,7 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
+#include "absl/synchronization/notification.h"
 #include "absl/time/clock.h"
 #include "base/clock.h"
 #include "base/file.h"
@@ -438,6 +440,196 @@ TEST_F(ContainerdDriverTest, WaitingHoldsNoThreads) {
     Run(env_->Spec(absl::StrCat(id_, "-", i), {"sleep", "1000"}));
   }
   EXPECT_LE(threads(), before + 4);
+}
+
+// What a session's process writes until its end; input is written first.
+struct Carried {
+  std::string out, err;
+};
+
+// Carries a session's streams until its outputs have ended or `timeout` passes.
+Carried Carry(TaskSession& session, std::string input = "",
+              absl::Duration timeout = absl::Seconds(60)) {
+  Carried carried;
+  const absl::Duration deadline = Clock::Real()->Steady() + timeout;
+  int out = session.stdout_fd(), err = session.stderr_fd();
+  absl::string_view left = input;
+  while ((out >= 0 || err >= 0) && Clock::Real()->Steady() < deadline) {
+    pollfd fds[] = {
+        {out, POLLIN, 0}, {err, POLLIN, 0}, {left.empty() ? -1 : session.stdin_fd(), POLLOUT, 0}};
+    ::poll(fds, 3, 100);
+    for (int* fd : {&out, &err}) {
+      char buffer[64 << 10];
+      const ssize_t n = *fd < 0 ? -1 : ::read(*fd, buffer, sizeof(buffer));
+      if (n > 0) (fd == &out ? carried.out : carried.err).append(buffer, static_cast<size_t>(n));
+      if (n == 0) *fd = -1;
+    }
+    if (left.empty()) continue;
+    const ssize_t n = ::write(session.stdin_fd(), left.data(), left.size());
+    if (n > 0) left.remove_prefix(static_cast<size_t>(n));
+    if (n > 0 && left.empty()) session.CloseStdin();
+  }
+  return carried;
+}
+
+// The exit code that a session tells.
+class SessionExit {
+ public:
+  explicit SessionExit(TaskSession& session) {
+    session.OnExit([this](const absl::StatusOr<int>& code) {
+      code_ = code;
+      told_.Notify();
+    });
+  }
+  absl::StatusOr<int> Wait() {
+    if (!told_.WaitForNotificationWithTimeout(absl::Seconds(60))) {
+      return absl::DeadlineExceededError("not told");
+    }
+    return code_;
+  }
+
+ private:
+  absl::Notification told_;
+  absl::StatusOr<int> code_ = absl::UnknownError("not told");
+};
+
+constexpr SessionStreams kAllStreams = {.stdin = true, .stdout = true, .stderr = true};
+
+TEST_F(ContainerdDriverTest, AnExecSessionCarriesAllThreeStreams) {
+  RunSleeper();
+  ASSERT_OK_AND_ASSIGN(
+      auto session,
+      driver_->Exec(id_, DriverTestEnv::ProcessJson(Sh("cat; echo err >&2; exit 4")), kAllStreams));
+  SessionExit exit(*session);
+  std::string big;
+  for (int i = 0; i < 200000; ++i) absl::StrAppend(&big, "line ", i, "\n");
+  const Carried carried = Carry(*session, big);
+  EXPECT_EQ(carried.out, big);
+  EXPECT_EQ(carried.err, "err\n");
+  EXPECT_THAT(exit.Wait(), IsOkAndHolds(4));
+}
+
+TEST_F(ContainerdDriverTest, AnExecSessionThatCannotStartSaysWhy) {
+  RunSleeper();
+  EXPECT_THAT(driver_->Exec(id_, DriverTestEnv::ProcessJson({"no-such-program"}), kAllStreams),
+              StatusIs(absl::StatusCode::kInternal, HasSubstr("no-such-program")));
+  EXPECT_THAT(driver_->Exec("nobody", DriverTestEnv::ProcessJson({"true"}), kAllStreams),
+              StatusIs(absl::StatusCode::kNotFound));
+  EXPECT_THAT(driver_->Attach("nobody", kAllStreams), StatusIs(absl::StatusCode::kNotFound));
+  EXPECT_OK(driver_->Kill(id_, SIGKILL, false));
+  exits_.Wait(id_);
+  EXPECT_THAT(driver_->Exec(id_, DriverTestEnv::ProcessJson({"true"}), kAllStreams),
+              StatusIs(absl::StatusCode::kFailedPrecondition));
+  EXPECT_THAT(driver_->Attach(id_, kAllStreams), StatusIs(absl::StatusCode::kFailedPrecondition));
+}
+
+TEST_F(ContainerdDriverTest, ATerminalSessionHasASizeAndSignals) {
+  RunSleeper();
+  ASSERT_OK_AND_ASSIGN(
+      auto session,
+      driver_->Exec(id_,
+                    DriverTestEnv::ProcessJson(
+                        Sh("trap 'stty size; exit 6' HUP; echo ready; while :; do read x; done"),
+                        /*tty=*/true),
+                    {.stdin = true, .stdout = true, .terminal = true}));
+  SessionExit exit(*session);
+  session->Resize(80, 24);
+  session->Resize(81, 25);
+  session->Resize(132, 43);
+  std::string seen;
+  ASSERT_TRUE(Eventually([&] {
+    char buffer[256];
+    const ssize_t n = ::read(session->stdout_fd(), buffer, sizeof(buffer));
+    if (n > 0) seen.append(buffer, static_cast<size_t>(n));
+    return absl::StrContains(seen, "ready");
+  }));
+  absl::SleepFor(absl::Milliseconds(300));  // The last size is on its way.
+  EXPECT_OK(session->Signal(SIGHUP));
+  EXPECT_THAT(Carry(*session).out, HasSubstr("43 132"));
+  EXPECT_THAT(exit.Wait(), IsOkAndHolds(6));
+  EXPECT_OK(session->Signal(SIGHUP));
+}
+
+// Its client has gone: the process neither dies nor waits for a reader.
+TEST_F(ContainerdDriverTest, AnAbandonedExecEndsItsInputAndRunsOn) {
+  RunSleeper();
+  ASSERT_OK_AND_ASSIGN(
+      auto session,
+      driver_->Exec(id_,
+                    DriverTestEnv::ProcessJson(
+                        Sh("cat; yes | head -c 1000000; echo on > /tmp/ran; sleep 1000")),
+                    kAllStreams));
+  EXPECT_EQ(driver_->Pids(id_)->size(), 3u);
+  session.reset();
+  EXPECT_TRUE(Eventually([&] { return Exec({"cat", "/tmp/ran"})->out == "on\n"; }));
+  EXPECT_EQ(driver_->Pids(id_)->size(), 2u);  // The shell has become its last command.
+  EXPECT_OK(driver_->Kill(id_, SIGKILL, true));
+  exits_.Wait(id_);
+}
+
+TEST_F(ContainerdDriverTest, AbandonedExecsLeaveNoDescriptors) {
+  const auto descriptors = [] {
+    return std::distance(std::filesystem::directory_iterator("/proc/self/fd"),
+                         std::filesystem::directory_iterator());
+  };
+  RunSleeper();
+  const auto before = descriptors();
+  for (int i = 0; i < 20; ++i) {
+    ASSERT_OK_AND_ASSIGN(auto session,
+                         driver_->Exec(id_, DriverTestEnv::ProcessJson({"cat"}), kAllStreams));
+  }
+  EXPECT_TRUE(Eventually([&] { return descriptors() <= before; }));
+  EXPECT_TRUE(Eventually([&] { return driver_->Pids(id_)->size() == 1; }));
+}
+
+TEST_F(ContainerdDriverTest, AnAttachedReaderSeesWhatTheLogSees) {
+  Run(env_->Spec(id_, Sh("sleep 1; echo out; echo err >&2; exit 3")));
+  ASSERT_OK_AND_ASSIGN(auto session, driver_->Attach(id_, {.stdout = true, .stderr = true}));
+  ASSERT_OK_AND_ASSIGN(auto gone, driver_->Attach(id_, {.stdout = true, .stderr = true}));
+  gone.reset();
+  SessionExit exit(*session);
+  const Carried carried = Carry(*session);
+  EXPECT_EQ(carried.out, "out\n");
+  EXPECT_EQ(carried.err, "err\n");
+  EXPECT_THAT(exit.Wait(), IsOkAndHolds(3));
+  EXPECT_EQ(exits_.Wait(id_).exit_code, 3);
+  EXPECT_THAT(env_->Log(id_), HasSubstr("stdout F out\n"));
+}
+
+TEST_F(ContainerdDriverTest, AnAttachedReaderThatStallsHoldsNobodyUp) {
+  Run(env_->Spec(id_, Sh("sleep 1; yes | head -c 8000000; exit 0")));
+  ASSERT_OK_AND_ASSIGN(auto session, driver_->Attach(id_, {.stdout = true}));
+  EXPECT_EQ(exits_.Wait(id_).exit_code, 0);
+  EXPECT_TRUE(session->fell_behind());
+  EXPECT_LE(Carry(*session).out.size(), 1u << 20);
+}
+
+// The input stays open for the next one to attach, unless it is to be used once.
+TEST_F(ContainerdDriverTest, AttachedInputEndsWithStdinOnceOnly) {
+  for (const bool once : {false, true}) {
+    const std::string id = absl::StrCat(id_, once ? "-once" : "-kept");
+    TaskSpec spec = env_->Spec(id, Sh("while read x; do echo got $x; done; echo end; exit 5"));
+    spec.stdin = true;
+    spec.stdin_once = once;
+    Run(spec);
+    for (int i = 0; i < (once ? 1 : 2); ++i) {
+      ASSERT_OK_AND_ASSIGN(auto session, driver_->Attach(id, kAllStreams));
+      const std::string line = absl::StrCat("line", i, "\n");
+      ASSERT_EQ(::write(session->stdin_fd(), line.data(), line.size()),
+                static_cast<ssize_t>(line.size()));
+      ASSERT_TRUE(Eventually(
+          [&] { return absl::StrContains(env_->Log(id), absl::StrCat("got line", i)); }));
+      session.reset();
+    }
+    if (once) {
+      EXPECT_EQ(exits_.Wait(id).exit_code, 5);
+      EXPECT_THAT(env_->Log(id), HasSubstr("stdout F end\n"));
+    } else {
+      absl::SleepFor(absl::Milliseconds(300));
+      EXPECT_EQ(exits_.Count(id), 0u);
+      EXPECT_EQ(driver_->State(id)->status, TaskStatus::kRunning);
+    }
+  }
 }
 
 }  // namespace

@@ -78,7 +78,7 @@ absl::Status DriverTestEnv::SetUp() {
   fs::copy_file(kBusybox, dir_ + "/rootfs/bin/busybox", error);
   if (error) return absl::InternalError(error.message());
   for (const char* applet : {"sh", "sleep", "cat", "tail", "true", "head", "yes", "seq", "id",
-                             "echo", "tty", "usleep"}) {
+                             "echo", "tty", "usleep", "stty"}) {
     fs::create_symlink("busybox", absl::StrCat(dir_, "/rootfs/bin/", applet), error);
   }
   const std::string config =

@@ -14,6 +14,7 @@
 #include "base/safe_path.h"
 #include "base/status_macros.h"
 #include "cri/task/fifo.h"
+#include "cri/task/late_calls.h"
 #include "cri/task/runtime_status.h"
 
 namespace crisp::cri {
@@ -112,7 +113,7 @@ absl::StatusOr<ExecResult> ExecSyncRunner::Run(const std::string& task_id,
   out.WaitForEnd(drained_by - Now());
   err.WaitForEnd(drained_by - Now());
   std::move(kill).Cancel();
-  DeleteLater(task_id, exec_id);
+  DeleteProcessLater(containerd_, task_id, exec_id);
   return ExecResult{out.Take(), err.Take(), *code};
 }
 
@@ -147,22 +148,7 @@ void ExecSyncRunner::KillAndDelete(const std::string& task_id, const std::string
   if (containerd_->tasks().Kill(containerd_->Context().get(), kill, &nothing).ok()) {
     (void)Wait(task_id, exec_id, Now() + options_.kill);
   }
-  DeleteLater(task_id, exec_id);
-}
-
-void ExecSyncRunner::DeleteLater(const std::string& task_id, const std::string& exec_id) {
-  struct Call {
-    std::unique_ptr<grpc::ClientContext> context;
-    tasks::DeleteProcessRequest request;
-    tasks::DeleteResponse response;
-  };
-  auto call = std::make_shared<Call>();
-  call->context = containerd_->Context(absl::Seconds(30));
-  call->request.set_container_id(task_id);
-  call->request.set_exec_id(exec_id);
-  // If it fails there is nothing to do: the record goes with the task.
-  containerd_->tasks().async()->DeleteProcess(call->context.get(), &call->request, &call->response,
-                                              [call](grpc::Status) {});
+  DeleteProcessLater(containerd_, task_id, exec_id);
 }
 
 }  // namespace crisp::cri

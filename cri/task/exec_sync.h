@@ -44,8 +44,6 @@ class ExecSyncRunner {
   absl::StatusOr<int> Wait(const std::string& task_id, const std::string& exec_id,
                            absl::Duration deadline);
   void KillAndDelete(const std::string& task_id, const std::string& exec_id);
-  // Does not wait: a shim may take seconds while a child holds the streams.
-  void DeleteLater(const std::string& task_id, const std::string& exec_id);
 
   Containerd* const containerd_;
   IoLoop* const loop_;

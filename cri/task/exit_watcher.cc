@@ -4,6 +4,7 @@
 #include <utility>
 #include <vector>
 
+#include "absl/strings/str_split.h"
 #include "absl/time/clock.h"
 
 namespace crisp::cri {
@@ -18,6 +19,7 @@ constexpr absl::Duration kEventGrace = absl::Seconds(1);
 }  // namespace
 
 struct ExitWatcher::Call {
+  std::string id;
   std::unique_ptr<grpc::ClientContext> context;
   containerd::services::tasks::v1::WaitRequest request;
   containerd::services::tasks::v1::WaitResponse response;
@@ -78,7 +80,10 @@ void ExitWatcher::Shutdown() {
 void ExitWatcher::Issue(const std::string& id) {
   auto call = std::make_shared<Call>();
   call->context = containerd_->Context(absl::InfiniteDuration());
-  call->request.set_container_id(id);
+  call->id = id;
+  const std::vector<std::string> parts = absl::StrSplit(id, '/');
+  call->request.set_container_id(parts[0]);
+  if (parts.size() > 1) call->request.set_exec_id(parts[1]);
   {
     absl::MutexLock lock(&mu_);
     auto it = watched_.find(id);
@@ -91,7 +96,7 @@ void ExitWatcher::Issue(const std::string& id) {
 }
 
 void ExitWatcher::OnDone(const std::shared_ptr<Call>& call, const grpc::Status& status) {
-  const std::string& id = call->request.container_id();
+  const std::string& id = call->id;
   TaskExit exit;
   bool ended = false;
   absl::Duration retry;

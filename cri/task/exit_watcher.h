@@ -1,5 +1,5 @@
-// Waits for the ends of containerd tasks: one outstanding Tasks.Wait for each, none
-// of which holds a thread.
+// Waits for the ends of containerd tasks, and of processes executed into them: one
+// outstanding Tasks.Wait for each, none of which holds a thread.
 //
 // When containerd goes away its calls fail; each wait is issued again, with backoff,
 // until containerd answers. A task that containerd does not know any more is lost,
@@ -29,6 +29,11 @@ class ExitWatcher {
  public:
   // Once for each Watch, unless Forget comes first. oom_killed is not set.
   using Callback = std::function<void(const std::string& id, const TaskExit& exit)>;
+
+  // The id by which an executed process is watched.
+  static std::string ExecKey(const std::string& task_id, const std::string& exec_id) {
+    return task_id + "/" + exec_id;  // No identifier has a slash.
+  }
 
   ExitWatcher(Containerd* containerd, IoLoop* loop, Callback callback);
   ~ExitWatcher();

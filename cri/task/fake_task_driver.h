@@ -1,13 +1,15 @@
 // A TaskDriver in memory, for tests of what stands above one.
 //
 // Tasks live in a map; nothing runs. A test ends a task with Exit, makes the next
-// call of a method fail with FailNext, and reads what was asked of the driver from
-// calls(). Exits are reported on the thread that causes them, outside the lock.
+// call of a method fail with FailNext, plays the processes behind Exec and Attach
+// (NextProcess), and reads what was asked of the driver from calls(). Exits are reported on the
+// thread that causes them, outside the lock.
 #ifndef CRISP_CRI_TASK_FAKE_TASK_DRIVER_H_
 #define CRISP_CRI_TASK_FAKE_TASK_DRIVER_H_
 
 #include <deque>
 #include <map>
+#include <memory>
 #include <string>
 #include <utility>
 #include <vector>
@@ -16,6 +18,7 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/str_cat.h"
 #include "absl/synchronization/mutex.h"
+#include "cri/task/fake_session.h"
 #include "cri/task/task_driver.h"
 
 namespace crisp::cri {
@@ -57,6 +60,17 @@ class FakeTaskDriver : public TaskDriver {
   void set_exec_handler(ExecHandler handler) {
     absl::MutexLock lock(&mu_);
     exec_ = std::move(handler);
+  }
+
+  // Waits for the next session's other end, in the order of Exec and Attach; null if
+  // none comes in time.
+  std::shared_ptr<FakeProcess> NextProcess(absl::Duration timeout = absl::Seconds(10)) {
+    absl::MutexLock lock(&mu_);
+    auto there = [this]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_) { return !processes_.empty(); };
+    if (!mu_.AwaitWithTimeout(absl::Condition(&there), timeout)) return nullptr;
+    std::shared_ptr<FakeProcess> process = std::move(processes_.front());
+    processes_.pop_front();
+    return process;
   }
 
   // "Create c1", "Kill c1 15", ... in order.
@@ -179,6 +193,16 @@ class FakeTaskDriver : public TaskDriver {
     return ExecResult{};
   }
 
+  absl::StatusOr<std::unique_ptr<ExecSession>> Exec(const std::string& id,
+                                                    const std::string& process_json,
+                                                    const SessionStreams& streams) override {
+    return Session("Exec", id, streams);
+  }
+  absl::StatusOr<std::unique_ptr<TaskSession>> Attach(const std::string& id,
+                                                      const SessionStreams& streams) override {
+    return Session("Attach", id, streams);
+  }
+
   absl::Status Update(const std::string& id, const std::string& resources_json) override {
     return Known("Update", id);
   }
@@ -206,12 +230,29 @@ class FakeTaskDriver : public TaskDriver {
     return tasks_.count(id) > 0 ? absl::OkStatus() : absl::NotFoundError(id);
   }
 
+  absl::StatusOr<std::unique_ptr<FakeSession>> Session(const std::string& method,
+                                                       const std::string& id,
+                                                       const SessionStreams& streams) {
+    absl::MutexLock lock(&mu_);
+    if (absl::Status s = Called(method, id); !s.ok()) return s;
+    auto it = tasks_.find(id);
+    if (it == tasks_.end()) return absl::NotFoundError(id);
+    if (it->second.state.status != TaskStatus::kRunning) {
+      return absl::FailedPreconditionError(absl::StrCat(id, " does not run"));
+    }
+    auto process = std::make_shared<FakeProcess>(streams);
+    auto session = std::make_unique<FakeSession>(process);
+    processes_.push_back(std::move(process));
+    return session;
+  }
+
   ExitCallback on_exit_;  // Set before the first call, as the interface says.
   mutable absl::Mutex mu_;
   std::map<std::string, Task> tasks_ ABSL_GUARDED_BY(mu_);
   std::map<std::string, std::deque<absl::Status>> failures_ ABSL_GUARDED_BY(mu_);
   std::vector<std::string> calls_ ABSL_GUARDED_BY(mu_);
   ExecHandler exec_ ABSL_GUARDED_BY(mu_);
+  std::deque<std::shared_ptr<FakeProcess>> processes_ ABSL_GUARDED_BY(mu_);
   uint32_t next_pid_ ABSL_GUARDED_BY(mu_) = 1000;
   bool dies_of_signals_ ABSL_GUARDED_BY(mu_) = true;
 };

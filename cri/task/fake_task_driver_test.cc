@@ -51,5 +51,28 @@ TEST(FakeTaskDriverTest, AnAdoptedTaskThatIsGoneIsLost) {
   EXPECT_EQ(got.exit_code, kLostExitCode);
 }
 
+TEST(FakeTaskDriverTest, ATestPlaysTheProcessBehindASession) {
+  FakeTaskDriver driver;
+  ASSERT_OK(driver.Create(Spec("a")));
+  EXPECT_THAT(driver.Exec("a", "{}", {}), StatusIs(absl::StatusCode::kFailedPrecondition));
+  ASSERT_OK(driver.Start("a"));
+  ASSERT_OK_AND_ASSIGN(auto session, driver.Exec("a", "{}", {.stdin = true, .stdout = true}));
+  const std::shared_ptr<FakeProcess> process = driver.NextProcess();
+  int code = -1;
+  session->OnExit([&](const absl::StatusOr<int>& exit_code) { code = exit_code.value_or(-2); });
+  char byte = 0;
+  EXPECT_EQ(::write(session->stdin_fd(), "i", 1), 1);
+  EXPECT_EQ(::read(process->stdin.get(), &byte, 1), 1);
+  EXPECT_EQ(::write(process->stdout.get(), "o", 1), 1);
+  EXPECT_EQ(::read(session->stdout_fd(), &byte, 1), 1);
+  EXPECT_EQ(byte, 'o');
+  session->Resize(80, 24);
+  process->Exit(3);
+  EXPECT_EQ(code, 3);
+  EXPECT_EQ(::read(session->stdout_fd(), &byte, 1), 0);
+  session.reset();
+  EXPECT_THAT(process->calls(), ElementsAre("resize 80x24", "close stdin", "destroyed"));
+}
+
 }  // namespace
 }  // namespace crisp::cri

@@ -19,6 +19,17 @@ constexpr size_t kReadBytes = 64 << 10;
 // A pipe holds at most 1 MiB (pipe(7)); a drain that reads more races with a writer.
 constexpr size_t kMaxDrainBytes = 1 << 20;
 
+absl::StatusOr<UniqueFd> OpenChecked(int dirfd, const std::string& name, int mode) {
+  CRISP_ASSIGN_OR_RETURN(UniqueFd fd,
+                         OpenBeneath(dirfd, name, mode | O_NONBLOCK, Resolve::kNoSymlinks));
+  struct stat st;
+  CRISP_RETURN_IF_ERROR(Sys("fstat", [&] { return ::fstat(fd.get(), &st); }));
+  if (!S_ISFIFO(st.st_mode)) {
+    return absl::FailedPreconditionError(absl::StrCat(name, " is not a FIFO"));
+  }
+  return fd;
+}
+
 }  // namespace
 
 absl::Status MakeFifoAt(int dirfd, const std::string& name) {
@@ -26,14 +37,11 @@ absl::Status MakeFifoAt(int dirfd, const std::string& name) {
 }
 
 absl::StatusOr<UniqueFd> OpenFifoAt(int dirfd, const std::string& name) {
-  CRISP_ASSIGN_OR_RETURN(UniqueFd fd,
-                         OpenBeneath(dirfd, name, O_RDONLY | O_NONBLOCK, Resolve::kNoSymlinks));
-  struct stat st;
-  CRISP_RETURN_IF_ERROR(Sys("fstat", [&] { return ::fstat(fd.get(), &st); }));
-  if (!S_ISFIFO(st.st_mode)) {
-    return absl::FailedPreconditionError(absl::StrCat(name, " is not a FIFO"));
-  }
-  return fd;
+  return OpenChecked(dirfd, name, O_RDONLY);
+}
+
+absl::StatusOr<UniqueFd> OpenFifoForWritingAt(int dirfd, const std::string& name) {
+  return OpenChecked(dirfd, name, O_WRONLY);
 }
 
 absl::StatusOr<std::unique_ptr<FifoReader>> FifoReader::Start(IoLoop* loop, UniqueFd fd,

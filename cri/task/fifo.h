@@ -32,6 +32,9 @@ absl::Status MakeFifoAt(int dirfd, const std::string& name);
 // `name` is not a FIFO.
 absl::StatusOr<UniqueFd> OpenFifoAt(int dirfd, const std::string& name);
 
+// Opens the FIFO's writing end, non-blocking. An errno of ENXIO if nobody reads it.
+absl::StatusOr<UniqueFd> OpenFifoForWritingAt(int dirfd, const std::string& name);
+
 class FifoReader {
  public:
   using DataCallback = std::function<void(absl::string_view data)>;

@@ -10,7 +10,7 @@
 // Threads:   every method may be called from any thread and may block, bounded by
 //            the driver's own deadlines. Calls for one id that change it (Create,
 //            Start, Delete, Adopt) are the caller's to serialise; Kill, State,
-//            ExecSync and ReopenLog may run beside them.
+//            ExecSync, Exec, Attach and ReopenLog may run beside them.
 // Errors:    NotFound: no such task. Unavailable: the engine below does not
 //            answer; the state of the task is as it was. Runtime failures carry
 //            the runtime's own text.
@@ -22,6 +22,7 @@
 #include <cstdint>
 #include <functional>
 #include <map>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -29,6 +30,7 @@
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "api/containerd/mount.pb.h"
+#include "cri/task/task_session.h"
 
 namespace crisp::cri {
 
@@ -134,6 +136,20 @@ class TaskDriver {
   virtual absl::StatusOr<ExecResult> ExecSync(const std::string& id,
                                               const std::string& process_json,
                                               absl::Duration timeout) = 0;
+
+  // Runs an OCI process beside init with its streams in the session's hands. When
+  // this returns it has been started. process_json and `streams` agree on whether it
+  // has a terminal. NotFound: no such task. FailedPrecondition: it does not run.
+  virtual absl::StatusOr<std::unique_ptr<ExecSession>> Exec(const std::string& id,
+                                                            const std::string& process_json,
+                                                            const SessionStreams& streams) = 0;
+
+  // Joins the streams of a running container, from now on; the log gets the output as
+  // before. A session that does not read is dropped (TaskSession::fell_behind). Input is
+  // attached where the container has any, and shared with other sessions.
+  // NotFound: no such task. FailedPrecondition: it does not run.
+  virtual absl::StatusOr<std::unique_ptr<TaskSession>> Attach(const std::string& id,
+                                                              const SessionStreams& streams) = 0;
 
   // Applies OCI LinuxResources to the container.
   virtual absl::Status Update(const std::string& id, const std::string& resources_json) = 0;
