@@ -1,0 +1,395 @@
+#include <unistd.h>
+
+#include <csignal>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "absl/time/clock.h"
+#include "base/ids.h"
+#include "base/safe_path.h"
+#include "base/status_macros.h"
+#include "base/sys.h"
+#include "shim/log/log.h"
+#include "shim/task/task.h"
+
+namespace crisp::shim {
+namespace {
+
+// A process left behind can hold a stream open for ever; Delete does not wait for it.
+constexpr absl::Duration kDrainWithin = absl::Seconds(10);
+// What a process that never ran "exits" with, as shells say "cannot execute".
+constexpr int kNeverRan = 126;
+
+}  // namespace
+
+Task::Task(TaskContext* context, std::string id, std::string bundle, std::function<void()> forget)
+    : context_(context),
+      id_(std::move(id)),
+      bundle_(std::move(bundle)),
+      forget_(std::move(forget)),
+      init_(std::make_unique<Process>(context->loop, context->children, "")) {}
+
+Task::~Task() {
+  context_->loop->Unwatch(oom_watch_);
+  context_->loop->Cancel(oom_recheck_);
+  context_->loop->Cancel(sync_sweep_);
+}
+
+absl::StatusOr<Process*> Task::Find(const std::string& exec_id) {
+  if (exec_id.empty()) return init_.get();
+  const auto found = execs_.find(exec_id);
+  if (found == execs_.end()) {
+    return absl::NotFoundError(absl::StrCat("task ", id_, " has no process ", exec_id));
+  }
+  return found->second.get();
+}
+
+bool Task::running() const {
+  return !init_->reaped.has_value() &&
+         (init_->state == State::kRunning || init_->state == State::kPaused);
+}
+
+// --- Create
+
+void Task::Create(ContainerLaunch request, std::unique_ptr<ProcessIo> io, StreamNames names,
+                  const wire::CreateTaskRequest& told, PidCallback done) {
+  init_->io = std::move(io);
+  init_->names = std::move(names);
+  init_->launched = std::move(done);
+  create_event_.set_container_id(id_);
+  create_event_.set_bundle(bundle_);
+  *create_event_.mutable_rootfs() = told.rootfs();
+  create_event_.mutable_io()->set_stdin(init_->names.in);
+  create_event_.mutable_io()->set_stdout(init_->names.out);
+  create_event_.mutable_io()->set_stderr(init_->names.err);
+  create_event_.mutable_io()->set_terminal(init_->io->terminal());
+  init_->io->OnReady([this, request = std::move(request)](absl::Status ready) mutable {
+    if (init_->state != State::kCreating) return;  // Deleted meanwhile.
+    if (!ready.ok()) return LaunchFailed(init_.get(), ready);
+    BeginCreate(std::move(request));
+  });
+}
+
+void Task::BeginCreate(ContainerLaunch request) {
+  request.streams.fds = init_->io->child_fds();
+  request.streams.terminal = init_->io->terminal();
+  auto launch = context_->launcher.container(request);
+  if (!launch.ok()) return LaunchFailed(init_.get(), launch.status());
+  init_->launch = *std::move(launch);
+  init_->io->CloseChildEnds();
+  if (auto watched = WatchLaunch(init_.get()); !watched.ok()) LaunchFailed(init_.get(), watched);
+}
+
+absl::Status Task::WatchLaunch(Process* process) {
+  CRISP_ASSIGN_OR_RETURN(process->launch_watch,
+                         context_->loop->Watch(process->launch->fd(), EPOLLIN,
+                                               [this, process](uint32_t) { Advance(process); }));
+  return absl::OkStatus();
+}
+
+void Task::Advance(Process* process) {
+  const auto stage = process->launch->Advance();
+  if (!stage.ok()) return LaunchFailed(process, stage.status());
+  switch (*stage) {
+    case Launch::Stage::kPreparing:
+      return;
+    case Launch::Stage::kCreated:
+      if (process->state == State::kCreating) Created();
+      return;
+    case Launch::Stage::kRunning:
+      if (process->state == State::kStarting) Running(process);
+      return;
+  }
+}
+
+void Task::Created() {
+  init_->pid = init_->launch->pid();
+  facts_ = init_->launch->facts();
+  init_->state = State::kCreated;
+  context_->children->OnExit(init_->pid,
+                             [this](const ProcessExit& exit) { OnReaped(init_.get(), exit); });
+  if (init_->io->terminal()) {
+    if (auto set = init_->io->SetConsole(init_->launch->TakeConsole()); !set.ok()) {
+      LogWarn("the terminal cannot be used", {{"id", id_}, {"error", set}});
+    }
+  }
+  if (!facts_.cgroup_path.empty()) {
+    auto cgroup = cgroup::Cgroup::Open(context_->hierarchies, facts_.cgroup_path);
+    if (cgroup.ok()) {
+      cgroup_ = *std::move(cgroup);
+      WatchOom();
+    } else {
+      LogWarn("the cgroup cannot be opened", {{"id", id_}, {"error", cgroup.status()}});
+    }
+  }
+  create_event_.set_pid(static_cast<uint32_t>(init_->pid));
+  context_->events->Created(create_event_);
+  create_event_.Clear();
+  Launched(init_.get(), init_->pid);
+}
+
+void Task::Launched(Process* process, absl::StatusOr<pid_t> result) {
+  if (process->launched) std::exchange(process->launched, nullptr)(std::move(result));
+}
+
+void Task::LaunchFailed(Process* process, const absl::Status& status) {
+  process->DropLaunch();
+  switch (process->state) {
+    case State::kCreating:
+      // Nothing of it is left: as if it had never been asked for.
+      process->state = State::kStopped;
+      Launched(process, status);
+      for (ExitCallback& done : std::exchange(deleting_, {})) {
+        done(ExitRecord{0, 128 + SIGKILL, absl::Now(), false});
+      }
+      context_->loop->Post(forget_);
+      return;
+    case State::kStarting:
+      Launched(process, status);
+      if (process->pid != 0) return;  // Its end is about to be reaped, or was.
+      process->reaped = ProcessExit{kNeverRan, absl::Now()};
+      return TellExits();
+    default:
+      return;  // Killed before Start: its end is about to be reaped.
+  }
+}
+
+// --- Start
+
+absl::Status Task::AddExec(const std::string& exec_id, std::string process_json,
+                           std::unique_ptr<ProcessIo> io, StreamNames names) {
+  CRISP_RETURN_IF_ERROR(ValidateIdentifier("exec id", exec_id));
+  if (execs_.contains(exec_id)) {
+    return absl::AlreadyExistsError(absl::StrCat("task ", id_, " has a process ", exec_id));
+  }
+  if (!deleting_.empty() || init_->reaped.has_value()) {
+    return absl::FailedPreconditionError(absl::StrCat("task ", id_, " has ended"));
+  }
+  auto process = std::make_unique<Process>(context_->loop, context_->children, exec_id);
+  process->state = State::kCreated;
+  process->spec_json = std::move(process_json);
+  process->io = std::move(io);
+  process->names = std::move(names);
+  execs_[exec_id] = std::move(process);
+  context_->events->ExecAdded(id_, exec_id);
+  return absl::OkStatus();
+}
+
+void Task::Start(const std::string& exec_id, PidCallback done) {
+  const auto found = Find(exec_id);
+  if (!found.ok()) return done(found.status());
+  Process* const process = *found;
+  const absl::string_view what = exec_id.empty() ? absl::string_view(id_) : exec_id;
+  if (process->reaped.has_value() || !CanMove(process->state, State::kStarting)) {
+    return done(absl::FailedPreconditionError(
+        absl::StrCat(what, process->state == State::kStopped || process->reaped.has_value()
+                               ? " has ended"
+                               : " was started before")));
+  }
+  if (exec_id.empty()) {
+    if (!deleting_.empty())
+      return done(absl::FailedPreconditionError(absl::StrCat(id_, " is being deleted")));
+    if (process->launch == nullptr) {
+      return done(absl::FailedPreconditionError(absl::StrCat(id_, " has ended")));
+    }
+    if (absl::Status started = process->launch->Start(); !started.ok()) return done(started);
+    process->state = State::kStarting;
+    process->launched = std::move(done);
+    return;
+  }
+  if (init_->state != State::kRunning || init_->reaped.has_value()) {
+    return done(absl::FailedPreconditionError(absl::StrCat(
+        "task ", id_, init_->state == State::kPaused ? " is paused" : " does not run")));
+  }
+  process->state = State::kStarting;
+  process->launched = std::move(done);
+  process->io->OnReady([this, process](absl::Status ready) {
+    if (!ready.ok()) return LaunchFailed(process, ready);
+    ExecLaunch request;
+    request.container_id = id_;
+    request.process_json = std::exchange(process->spec_json, {});
+    request.container = facts_;
+    request.streams.fds = process->io->child_fds();
+    request.streams.terminal = process->io->terminal();
+    request.cache_dir = context_->cache_dir;
+    auto launch = context_->launcher.exec(request);
+    if (!launch.ok()) return LaunchFailed(process, launch.status());
+    process->launch = *std::move(launch);
+    process->io->CloseChildEnds();
+    if (auto watched = WatchLaunch(process); !watched.ok()) LaunchFailed(process, watched);
+  });
+}
+
+void Task::Running(Process* process) {
+  process->state = State::kRunning;
+  if (process != init_.get()) {
+    process->pid = process->launch->pid();
+    if (process->io->terminal()) {
+      if (auto set = process->io->SetConsole(process->launch->TakeConsole()); !set.ok()) {
+        LogWarn("the terminal cannot be used", {{"id", id_}, {"error", set}});
+      }
+    }
+    context_->events->ExecStarted(id_, process->exec_id, process->pid);
+  } else {
+    context_->events->Started(id_, process->pid);
+  }
+  process->DropLaunch();
+  Launched(process, process->pid);
+  if (process != init_.get()) {
+    context_->children->OnExit(
+        process->pid, [this, process](const ProcessExit& exit) { OnReaped(process, exit); });
+  }
+}
+
+// --- The end
+
+void Task::OnReaped(Process* process, const ProcessExit& exit) {
+  process->reaped = exit;
+  // A process may end before its start is known: its launch tells the rest, now.
+  if (process->state == State::kStarting && process->launch != nullptr) {
+    Advance(process);
+    if (process->launch != nullptr) {
+      LaunchFailed(process, absl::InternalError("the process ended before it ran"));
+    }
+  }
+  process->DropLaunch();
+  if (process == init_.get()) InitReaped();
+  TellExits();
+}
+
+void Task::InitReaped() {
+  OnOom();
+  // In a pid namespace of its own the kernel has killed the rest.
+  if (!facts_.private_pid_namespace) {
+    if (cgroup_.has_value()) {
+      if (absl::Status killed = cgroup_->Kill(SIGKILL); !killed.ok()) {
+        LogWarn("an ended container's processes cannot be killed",
+                {{"id", id_}, {"error", killed}});
+      }
+    }
+    for (const auto& [exec_id, exec] : execs_) {
+      if (exec->pid != 0 && !exec->reaped.has_value()) (void)::kill(exec->pid, SIGKILL);
+    }
+  }
+  // A frozen process does not die.
+  if (init_->state == State::kPaused && cgroup_.has_value()) (void)cgroup_->Thaw();
+}
+
+void Task::TellExits() {
+  bool all_told = true;
+  for (const auto& [exec_id, exec] : execs_) {
+    if (exec->state == State::kStopped || exec->state == State::kCreated) continue;
+    if (exec->reaped.has_value()) {
+      TellExit(exec.get());
+    } else {
+      all_told = false;
+    }
+  }
+  if (!all_told || !init_->reaped.has_value() || init_->state == State::kStopped) return;
+  TellExit(init_.get());
+  if (!deleting_.empty()) ContinueDelete();
+}
+
+std::string Task::ExitPath() const {
+  if (!bundle_.empty()) return JoinPath(bundle_, "exit.json");
+  return JoinPath(context_->exit_directory, absl::StrCat(id_, ".json"));
+}
+
+void Task::TellExit(Process* process) {
+  process->state = State::kStopped;
+  ExitRecord record{process->pid, process->reaped->code, process->reaped->at, false};
+  process->io->StopInput();
+  // What it wrote is in the log before anybody hears that it ended.
+  process->io->Pump();
+  if (process == init_.get()) {
+    record.oom_killed = oom_kills_ > 0 && record.exit_code == 128 + SIGKILL;
+    if (absl::Status written = WriteExitRecord(ExitPath(), record); !written.ok()) {
+      LogWarn("an exit cannot be recorded", {{"id", id_}, {"error", written}});
+    }
+  }
+  process->exit = record;
+  context_->events->Exited(id_, process->exec_id, record);
+  for (auto& waiter : std::exchange(process->waiters, {})) waiter(record);
+}
+
+void Task::Wait(const std::string& exec_id, ExitCallback done) {
+  const auto found = Find(exec_id);
+  if (!found.ok()) return done(found.status());
+  if ((*found)->exit.has_value()) return done(*(*found)->exit);
+  (*found)->waiters.push_back(
+      [done = std::move(done)](const ExitRecord& record) mutable { done(record); });
+}
+
+// --- Delete
+
+void Task::Delete(const std::string& exec_id, ExitCallback done) {
+  const auto found = Find(exec_id);
+  if (!found.ok()) return done(found.status());
+  if (!exec_id.empty()) return DeleteExec(*found, std::move(done));
+  switch (init_->state) {
+    case State::kStarting:
+    case State::kRunning:
+    case State::kPaused:
+      return done(absl::FailedPreconditionError(absl::StrCat("task ", id_, " is running")));
+    case State::kCreating:
+      deleting_.push_back(std::move(done));
+      return LaunchFailed(init_.get(), absl::CancelledError("deleted while it was being created"));
+    case State::kCreated:
+      deleting_.push_back(std::move(done));
+      // Goes on when it has been reaped.
+      if (!init_->reaped.has_value()) (void)::kill(init_->pid, SIGKILL);
+      return;
+    case State::kStopped:
+      deleting_.push_back(std::move(done));
+      return ContinueDelete();
+  }
+}
+
+void Task::DeleteExec(Process* process, ExitCallback done) {
+  if (process->state != State::kCreated && process->state != State::kStopped) {
+    return done(absl::FailedPreconditionError(
+        absl::StrCat("process ", process->exec_id, " of task ", id_, " is running")));
+  }
+  process->io->Drain(kDrainWithin, [this, exec_id = process->exec_id,
+                                    done = std::move(done)]() mutable {
+    const auto found = execs_.find(exec_id);
+    if (found == execs_.end()) return done(absl::NotFoundError(exec_id));
+    const ExitRecord record = found->second->exit.value_or(ExitRecord{0, 0, absl::Now(), false});
+    for (auto& waiter : found->second->waiters) waiter(record);
+    execs_.erase(found);
+    done(record);
+  });
+}
+
+void Task::ContinueDelete() {
+  if (std::exchange(draining_, true)) return;
+  init_->io->Drain(kDrainWithin, [this] { Teardown(); });
+}
+
+void Task::Teardown() {
+  context_->loop->Unwatch(std::exchange(oom_watch_, 0));
+  oom_.reset();
+  auto worker = context_->launcher.teardown(facts_, bundle_);
+  if (!worker.ok()) {
+    LogWarn("a container cannot be cleaned up", {{"id", id_}, {"error", worker.status()}});
+    return Forget();
+  }
+  context_->children->OnExit(*worker, [this](const ProcessExit& exit) {
+    if (exit.code != 0) {
+      LogWarn("a container was not cleaned up whole", {{"id", id_}, {"code", exit.code}});
+    }
+    Forget();
+  });
+}
+
+void Task::Forget() {
+  const ExitRecord record = *init_->exit;
+  // Of crispd's record the caller is told now; containerd's goes with the bundle.
+  if (bundle_.empty()) (void)::unlink(ExitPath().c_str());
+  context_->events->Deleted(id_, record);
+  for (ExitCallback& done : std::exchange(deleting_, {})) done(record);
+  const std::function<void()> forget = forget_;  // Outlives us.
+  forget();
+}
+
+}  // namespace crisp::shim
