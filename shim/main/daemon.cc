@@ -102,11 +102,10 @@ class Daemon {
                  .cache_dir = kCacheDirectory},
         tasks_(&context_),
         service_(&tasks_, [this] { Shutdown(); }),
-        server_(loop_.get(),
-                [this](absl::string_view service, absl::string_view method,
-                       absl::string_view payload, Reply reply) {
-                  service_.Handle(service, method, payload, std::move(reply));
-                }) {}
+        server_(loop_.get(), [this](absl::string_view service, absl::string_view method,
+                                    absl::string_view payload, Reply reply) {
+          service_.Handle(service, method, payload, std::move(reply));
+        }) {}
   ~Daemon() { loop_->Unwatch(signal_watch_); }
 
   absl::Status Run(UniqueFd listener) {
@@ -148,11 +147,11 @@ class Daemon {
                              return ::signalfd(-1, &mask, SFD_CLOEXEC | SFD_NONBLOCK);
                            }));
     CRISP_ASSIGN_OR_RETURN(signal_watch_, loop_->Watch(signals_.get(), EPOLLIN, [this](uint32_t) {
-                             signalfd_siginfo info;
-                             while (::read(signals_.get(), &info, sizeof(info)) > 0) {
-                             }
-                             if (tasks_.empty()) Shutdown();
-                           }));
+      signalfd_siginfo info;
+      while (::read(signals_.get(), &info, sizeof(info)) > 0) {
+      }
+      if (tasks_.empty()) Shutdown();
+    }));
     return absl::OkStatus();
   }
 

@@ -14,16 +14,11 @@ struct Flag {
 };
 
 constexpr Flag kFlags[] = {
-    {"id", &Options::id, nullptr},
-    {"namespace", &Options::container_namespace, nullptr},
-    {"address", &Options::address, nullptr},
-    {"publish-binary", &Options::publish_binary, nullptr},
-    {"bundle", &Options::bundle, nullptr},
-    {"state", &Options::state, nullptr},
-    {"debug", nullptr, &Options::debug},
-    {"v", nullptr, &Options::version},
-    {"version", nullptr, &Options::version},
-    {"info", nullptr, &Options::info},
+    {"id", &Options::id, nullptr},           {"namespace", &Options::container_namespace, nullptr},
+    {"address", &Options::address, nullptr}, {"publish-binary", &Options::publish_binary, nullptr},
+    {"bundle", &Options::bundle, nullptr},   {"state", &Options::state, nullptr},
+    {"debug", nullptr, &Options::debug},     {"v", nullptr, &Options::version},
+    {"version", nullptr, &Options::version}, {"info", nullptr, &Options::info},
 };
 
 }  // namespace
@@ -53,7 +48,7 @@ absl::StatusOr<Options> ParseOptions(const std::vector<std::string>& args) {
       options.*found->boolean = value;
       continue;
     }
-    std::string* const text = found != nullptr     ? &(options.*found->text)
+    std::string* const text = found != nullptr      ? &(options.*found->text)
                               : name == "socket-fd" ? &socket_fd
                                                     : nullptr;
     if (text == nullptr) return absl::InvalidArgumentError(absl::StrCat("unknown flag -", name));

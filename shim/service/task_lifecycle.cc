@@ -140,7 +140,7 @@ void TaskState(Service& service, absl::string_view payload, Reply reply) {
   if (!task.ok()) return std::move(reply).Error(task.status());
   const auto found = (*task)->Find(request.exec_id());
   if (!found.ok()) return std::move(reply).Error(found.status());
-  const Process& process = **found;
+  const TaskProcess& process = **found;
   wire::StateResponse response;
   response.set_id(request.id());
   response.set_exec_id(request.exec_id());

@@ -36,8 +36,8 @@ absl::Status Kill(Tasks& tasks, const wire::KillRequest& request) {
   return task->Kill(request.exec_id(), request.signal(), request.all());
 }
 
-absl::StatusOr<Process*> FindProcess(Tasks& tasks, const std::string& id,
-                                     const std::string& exec_id) {
+absl::StatusOr<TaskProcess*> FindProcess(Tasks& tasks, const std::string& id,
+                                         const std::string& exec_id) {
   CRISP_ASSIGN_OR_RETURN(Task* const task, tasks.Find(id));
   return task->Find(exec_id);
 }

@@ -35,7 +35,7 @@ void Task::ExecSync(ExecRequest request,
     std::exchange(run->done, nullptr)(std::move(result));
     ForgetSync(exec_id);
   };
-  Process* const process = execs_[exec_id].get();
+  TaskProcess* const process = execs_[exec_id].get();
   if (request.timeout != absl::InfiniteDuration()) {
     run->timer = context_->loop->After(request.timeout, [this, run, process] {
       run->timed_out = true;

@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <pty.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -97,7 +98,8 @@ class FakeLaunch : public Launch {
     ::sigprocmask(SIG_SETMASK, &none, nullptr);
     ::setsid();
     if (streams.terminal) {
-      ::login_tty(slave);
+      ::ioctl(slave, TIOCSCTTY, 0);
+      for (int fd = 0; fd < 3; ++fd) ::dup2(slave, fd);
     } else {
       for (int fd = 0; fd < 3; ++fd) {
         if (streams.fds[fd] >= 0) {

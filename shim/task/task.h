@@ -29,14 +29,14 @@
 #include "shim/io/process_io.h"
 #include "shim/launch/launch.h"
 #include "shim/task/exit_record.h"
-#include "shim/task/process.h"
 #include "shim/task/task_context.h"
+#include "shim/task/task_process.h"
 
 namespace crisp::shim {
 
 class Task {
  public:
-  using PidCallback = Process::PidCallback;
+  using PidCallback = TaskProcess::PidCallback;
   using ExitCallback = absl::AnyInvocable<void(absl::StatusOr<ExitRecord>)>;
 
   // `forget` destroys the task; it is called last.
@@ -47,9 +47,9 @@ class Task {
 
   const std::string& id() const { return id_; }
   const std::string& bundle() const { return bundle_; }
-  const Process& init() const { return *init_; }
+  const TaskProcess& init() const { return *init_; }
   // NotFound. An empty id is init's.
-  absl::StatusOr<Process*> Find(const std::string& exec_id);
+  absl::StatusOr<TaskProcess*> Find(const std::string& exec_id);
   // Its namespaces can be joined.
   bool running() const;
   // Made, and not about to be forgotten.
@@ -79,7 +79,7 @@ class Task {
   absl::StatusOr<cgroup::Stats> Stats();
   // Never empty: a client takes that for a task that is lost.
   std::vector<pid_t> Pids();
-  const std::map<std::string, std::unique_ptr<Process>>& execs() const { return execs_; }
+  const std::map<std::string, std::unique_ptr<TaskProcess>>& execs() const { return execs_; }
 
   // --- exec_sync.cc: a process from start to end.
 
@@ -97,22 +97,22 @@ class Task {
 
  private:
   void BeginCreate(ContainerLaunch request);
-  absl::Status WatchLaunch(Process* process);
+  absl::Status WatchLaunch(TaskProcess* process);
   // Takes the launch's news.
-  void Advance(Process* process);
+  void Advance(TaskProcess* process);
   void Created();
-  void Running(Process* process);
-  void LaunchFailed(Process* process, const absl::Status& status);
-  void Launched(Process* process, absl::StatusOr<pid_t> result);
+  void Running(TaskProcess* process);
+  void LaunchFailed(TaskProcess* process, const absl::Status& status);
+  void Launched(TaskProcess* process, absl::StatusOr<pid_t> result);
 
-  void OnReaped(Process* process, const ProcessExit& exit);
+  void OnReaped(TaskProcess* process, const ProcessExit& exit);
   void InitReaped();
   // Tells of the exits that may be told: init's only after all execs'.
   void TellExits();
-  void TellExit(Process* process);
+  void TellExit(TaskProcess* process);
   std::string ExitPath() const;
 
-  void DeleteExec(Process* process, ExitCallback done);
+  void DeleteExec(TaskProcess* process, ExitCallback done);
   void ContinueDelete();
   void Teardown();
   void Forget();
@@ -128,8 +128,8 @@ class Task {
   const std::function<void()> forget_;
   wire::TaskCreate create_event_;  // Until it is published.
 
-  std::unique_ptr<Process> init_;
-  std::map<std::string, std::unique_ptr<Process>> execs_;
+  std::unique_ptr<TaskProcess> init_;
+  std::map<std::string, std::unique_ptr<TaskProcess>> execs_;
   ContainerFacts facts_;
   std::optional<cgroup::Cgroup> cgroup_;
   UniqueFd oom_;

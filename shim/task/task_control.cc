@@ -20,7 +20,7 @@ constexpr absl::Duration kOomRecheck = absl::Milliseconds(50);
 }  // namespace
 
 absl::Status Task::Kill(const std::string& exec_id, uint32_t signal, bool all) {
-  CRISP_ASSIGN_OR_RETURN(Process* const process, Find(exec_id));
+  CRISP_ASSIGN_OR_RETURN(TaskProcess* const process, Find(exec_id));
   if (signal > kMaxSignal) {
     return absl::InvalidArgumentError(absl::StrCat("signal ", signal, " does not exist"));
   }

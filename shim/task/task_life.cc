@@ -11,6 +11,7 @@
 #include "base/sys.h"
 #include "shim/log/log.h"
 #include "shim/task/task.h"
+#include "shim/task/task_record.h"
 
 namespace crisp::shim {
 namespace {
@@ -27,7 +28,7 @@ Task::Task(TaskContext* context, std::string id, std::string bundle, std::functi
       id_(std::move(id)),
       bundle_(std::move(bundle)),
       forget_(std::move(forget)),
-      init_(std::make_unique<Process>(context->loop, context->children, "")) {}
+      init_(std::make_unique<TaskProcess>(context->loop, context->children, "")) {}
 
 Task::~Task() {
   context_->loop->Unwatch(oom_watch_);
@@ -35,7 +36,7 @@ Task::~Task() {
   context_->loop->Cancel(sync_sweep_);
 }
 
-absl::StatusOr<Process*> Task::Find(const std::string& exec_id) {
+absl::StatusOr<TaskProcess*> Task::Find(const std::string& exec_id) {
   if (exec_id.empty()) return init_.get();
   const auto found = execs_.find(exec_id);
   if (found == execs_.end()) {
@@ -80,14 +81,14 @@ void Task::BeginCreate(ContainerLaunch request) {
   if (auto watched = WatchLaunch(init_.get()); !watched.ok()) LaunchFailed(init_.get(), watched);
 }
 
-absl::Status Task::WatchLaunch(Process* process) {
+absl::Status Task::WatchLaunch(TaskProcess* process) {
   CRISP_ASSIGN_OR_RETURN(process->launch_watch,
                          context_->loop->Watch(process->launch->fd(), EPOLLIN,
                                                [this, process](uint32_t) { Advance(process); }));
   return absl::OkStatus();
 }
 
-void Task::Advance(Process* process) {
+void Task::Advance(TaskProcess* process) {
   const auto stage = process->launch->Advance();
   if (!stage.ok()) return LaunchFailed(process, stage.status());
   switch (*stage) {
@@ -122,17 +123,22 @@ void Task::Created() {
       LogWarn("the cgroup cannot be opened", {{"id", id_}, {"error", cgroup.status()}});
     }
   }
+  if (!bundle_.empty()) {
+    auto written =
+        WriteTaskRecord(bundle_, {init_->pid, StartTimeOf(init_->pid), facts_.cgroup_path});
+    if (!written.ok()) LogWarn("a task cannot be recorded", {{"id", id_}, {"error", written}});
+  }
   create_event_.set_pid(static_cast<uint32_t>(init_->pid));
   context_->events->Created(create_event_);
   create_event_.Clear();
   Launched(init_.get(), init_->pid);
 }
 
-void Task::Launched(Process* process, absl::StatusOr<pid_t> result) {
+void Task::Launched(TaskProcess* process, absl::StatusOr<pid_t> result) {
   if (process->launched) std::exchange(process->launched, nullptr)(std::move(result));
 }
 
-void Task::LaunchFailed(Process* process, const absl::Status& status) {
+void Task::LaunchFailed(TaskProcess* process, const absl::Status& status) {
   process->DropLaunch();
   switch (process->state) {
     case State::kCreating:
@@ -165,7 +171,7 @@ absl::Status Task::AddExec(const std::string& exec_id, std::string process_json,
   if (!deleting_.empty() || init_->reaped.has_value()) {
     return absl::FailedPreconditionError(absl::StrCat("task ", id_, " has ended"));
   }
-  auto process = std::make_unique<Process>(context_->loop, context_->children, exec_id);
+  auto process = std::make_unique<TaskProcess>(context_->loop, context_->children, exec_id);
   process->state = State::kCreated;
   process->spec_json = std::move(process_json);
   process->io = std::move(io);
@@ -178,7 +184,7 @@ absl::Status Task::AddExec(const std::string& exec_id, std::string process_json,
 void Task::Start(const std::string& exec_id, PidCallback done) {
   const auto found = Find(exec_id);
   if (!found.ok()) return done(found.status());
-  Process* const process = *found;
+  TaskProcess* const process = *found;
   const absl::string_view what = exec_id.empty() ? absl::string_view(id_) : exec_id;
   if (process->reaped.has_value() || !CanMove(process->state, State::kStarting)) {
     return done(absl::FailedPreconditionError(
@@ -220,7 +226,7 @@ void Task::Start(const std::string& exec_id, PidCallback done) {
   });
 }
 
-void Task::Running(Process* process) {
+void Task::Running(TaskProcess* process) {
   process->state = State::kRunning;
   if (process != init_.get()) {
     process->pid = process->launch->pid();
@@ -243,7 +249,7 @@ void Task::Running(Process* process) {
 
 // --- The end
 
-void Task::OnReaped(Process* process, const ProcessExit& exit) {
+void Task::OnReaped(TaskProcess* process, const ProcessExit& exit) {
   process->reaped = exit;
   // A process may end before its start is known: its launch tells the rest, now.
   if (process->state == State::kStarting && process->launch != nullptr) {
@@ -295,7 +301,7 @@ std::string Task::ExitPath() const {
   return JoinPath(context_->exit_directory, absl::StrCat(id_, ".json"));
 }
 
-void Task::TellExit(Process* process) {
+void Task::TellExit(TaskProcess* process) {
   process->state = State::kStopped;
   ExitRecord record{process->pid, process->reaped->code, process->reaped->at, false};
   process->io->StopInput();
@@ -345,7 +351,7 @@ void Task::Delete(const std::string& exec_id, ExitCallback done) {
   }
 }
 
-void Task::DeleteExec(Process* process, ExitCallback done) {
+void Task::DeleteExec(TaskProcess* process, ExitCallback done) {
   if (process->state != State::kCreated && process->state != State::kStopped) {
     return done(absl::FailedPreconditionError(
         absl::StrCat("process ", process->exec_id, " of task ", id_, " is running")));

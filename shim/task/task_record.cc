@@ -37,9 +37,8 @@ uint64_t StartTimeOf(pid_t pid) {
 }
 
 absl::Status WriteTaskRecord(const std::string& bundle, const TaskRecord& record) {
-  const nlohmann::json json = {{"pid", record.pid},
-                               {"start_time", record.start_time},
-                               {"cgroup_path", record.cgroup_path}};
+  const nlohmann::json json = {
+      {"pid", record.pid}, {"start_time", record.start_time}, {"cgroup_path", record.cgroup_path}};
   return WriteFileAtomic(JoinPath(bundle, kName),
                          json.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace), 0600);
 }

@@ -27,9 +27,10 @@ std::vector<Seen> Feed(FrameParser* parser, absl::string_view bytes, size_t chun
   std::vector<Seen> seen;
   while (!bytes.empty()) {
     const size_t n = std::min(chunk, bytes.size());
-    parser->Feed(bytes.substr(0, n), [&](const FrameHeader& header, absl::string_view p, bool fits) {
-      seen.push_back({header.stream, std::string(p), fits});
-    });
+    parser->Feed(bytes.substr(0, n),
+                 [&](const FrameHeader& header, absl::string_view p, bool fits) {
+                   seen.push_back({header.stream, std::string(p), fits});
+                 });
     bytes.remove_prefix(n);
   }
   return seen;
@@ -54,9 +55,8 @@ TEST(Frame, AnyChunkingGivesTheSameFrames) {
   AppendFrame(&bytes, 7, FrameType::kRequest, "last");
   for (size_t chunk = 1; chunk <= bytes.size(); ++chunk) {
     FrameParser parser(32);
-    EXPECT_THAT(Feed(&parser, bytes, chunk),
-                ElementsAre(Seen{1, "first", true}, Seen{3, "", true}, Seen{5, "", false},
-                            Seen{7, "last", true}))
+    EXPECT_THAT(Feed(&parser, bytes, chunk), ElementsAre(Seen{1, "first", true}, Seen{3, "", true},
+                                                         Seen{5, "", false}, Seen{7, "last", true}))
         << "in chunks of " << chunk;
     EXPECT_FALSE(parser.within_frame());
   }

@@ -61,6 +61,8 @@ void Reply::Send(const wire::Response& response) {
   found->second->Send(stream_, response.SerializeAsString());
 }
 
+TtrpcServer::TtrpcServer(Loop* loop, Handler handler) : loop_(loop), handler_(std::move(handler)) {}
+
 TtrpcServer::~TtrpcServer() { loop_->Unwatch(watch_); }
 
 absl::Status TtrpcServer::Serve(UniqueFd listener) {

@@ -66,7 +66,7 @@ class TtrpcServer {
   using Handler = std::function<void(absl::string_view service, absl::string_view method,
                                      absl::string_view payload, Reply reply)>;
 
-  TtrpcServer(Loop* loop, Handler handler) : loop_(loop), handler_(std::move(handler)) {}
+  TtrpcServer(Loop* loop, Handler handler);
   ~TtrpcServer();
   TtrpcServer(const TtrpcServer&) = delete;
   TtrpcServer& operator=(const TtrpcServer&) = delete;

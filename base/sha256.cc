@@ -1,4 +1,4 @@
-#include "shim/main/sha256.h"
+#include "base/sha256.h"
 
 #include <array>
 #include <bit>
@@ -6,7 +6,7 @@
 
 #include "absl/strings/escaping.h"
 
-namespace crisp::shim {
+namespace crisp {
 namespace {
 
 // The first 32 bits of the fractional parts of the cube roots of the first 64 primes.
@@ -23,7 +23,8 @@ constexpr std::array<uint32_t, 64> kRound = {
 void Compress(const unsigned char* block, std::array<uint32_t, 8>* state) {
   std::array<uint32_t, 64> w;
   for (int t = 0; t < 16; ++t) {
-    w[t] = static_cast<uint32_t>(block[4 * t]) << 24 | static_cast<uint32_t>(block[4 * t + 1]) << 16 |
+    w[t] = static_cast<uint32_t>(block[4 * t]) << 24 |
+           static_cast<uint32_t>(block[4 * t + 1]) << 16 |
            static_cast<uint32_t>(block[4 * t + 2]) << 8 | block[4 * t + 3];
   }
   for (int t = 16; t < 64; ++t) {
@@ -64,4 +65,4 @@ std::string Sha256Hex(absl::string_view data) {
   return absl::BytesToHexString(digest);
 }
 
-}  // namespace crisp::shim
+}  // namespace crisp

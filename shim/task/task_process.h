@@ -1,6 +1,6 @@
 // One process of a task: its init, or an exec.
-#ifndef CRISP_SHIM_TASK_PROCESS_H_
-#define CRISP_SHIM_TASK_PROCESS_H_
+#ifndef CRISP_SHIM_TASK_TASK_PROCESS_H_
+#define CRISP_SHIM_TASK_TASK_PROCESS_H_
 
 #include <sys/types.h>
 
@@ -26,18 +26,18 @@ struct StreamNames {
   std::string in, out, err;
 };
 
-struct Process {
+struct TaskProcess {
   using PidCallback = absl::AnyInvocable<void(absl::StatusOr<pid_t>)>;
   using ExitCallback = absl::AnyInvocable<void(const ExitRecord&)>;
 
-  Process(Loop* l, Children* c, std::string exec)
+  TaskProcess(Loop* l, Children* c, std::string exec)
       : loop(l), children(c), exec_id(std::move(exec)) {}
-  ~Process() {
+  ~TaskProcess() {
     DropLaunch();
     if (pid != 0 && !exit.has_value()) children->Forget(pid);
   }
-  Process(const Process&) = delete;
-  Process& operator=(const Process&) = delete;
+  TaskProcess(const TaskProcess&) = delete;
+  TaskProcess& operator=(const TaskProcess&) = delete;
 
   void DropLaunch() {
     loop->Unwatch(launch_watch);
@@ -65,4 +65,4 @@ struct Process {
 
 }  // namespace crisp::shim
 
-#endif  // CRISP_SHIM_TASK_PROCESS_H_
+#endif  // CRISP_SHIM_TASK_TASK_PROCESS_H_
