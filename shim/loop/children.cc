@@ -66,6 +66,7 @@ void Children::Reap() {
   signalfd_siginfo info;
   while (::read(signals_.get(), &info, sizeof(info)) > 0) {
   }
+  if (before_reaping_) before_reaping_();
   // One signal may stand for many children.
   while (true) {
     int status = 0;

@@ -44,6 +44,10 @@ class Children {
   // The handler will not run.
   void Forget(pid_t pid);
 
+  // Runs before children are reaped: who still has to learn of one does so now, while its
+  // number cannot be used again.
+  void BeforeReaping(Loop::Function function) { before_reaping_ = std::move(function); }
+
  private:
   struct Unclaimed {
     pid_t pid;
@@ -57,6 +61,7 @@ class Children {
   Loop* const loop_;
   const UniqueFd signals_;
   Loop::Id watch_ = 0;
+  Loop::Function before_reaping_;
   std::map<pid_t, Handler> handlers_;
   std::deque<Unclaimed> unclaimed_;
 };

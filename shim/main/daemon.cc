@@ -95,7 +95,7 @@ class Daemon {
                  .events = &events_,
                  .launcher = {[](const ContainerLaunch& request) { return Launch::Begin(request); },
                               [](const ExecLaunch& request) { return Launch::Begin(request); },
-                              BeginTeardown},
+                              BeginPoststart, BeginTeardown},
                  .hierarchies = std::move(hierarchies),
                  .container_namespace = options.container_namespace,
                  .exit_directory = JoinPath(options.state, "exits"),

@@ -152,6 +152,9 @@ Launcher FakeLauncher() {
     CRISP_ASSIGN_OR_RETURN(const nlohmann::json process, Json(r.process_json));
     return FakeLaunch::Begin(process, process, r.streams, /*waits=*/false);
   };
+  launcher.poststart = [](const ContainerFacts&, const std::string&) -> absl::StatusOr<pid_t> {
+    return 0;
+  };
   launcher.teardown = [](const ContainerFacts&, const std::string&) -> absl::StatusOr<pid_t> {
     const pid_t pid = ::fork();
     if (pid == 0) ::_exit(0);

@@ -70,6 +70,9 @@ class Task {
   // ended by it.
   void Delete(const std::string& exec_id, ExitCallback done);
 
+  // Takes the news of all launches under way.
+  void AdvanceLaunches();
+
   // --- task_control.cc: what is done to it while it lives.
 
   absl::Status Kill(const std::string& exec_id, uint32_t signal, bool all);
@@ -102,6 +105,7 @@ class Task {
   void Advance(TaskProcess* process);
   void Created();
   void Running(TaskProcess* process);
+  void InitRunning();
   void LaunchFailed(TaskProcess* process, const absl::Status& status);
   void Launched(TaskProcess* process, absl::StatusOr<pid_t> result);
 
@@ -139,6 +143,7 @@ class Task {
 
   std::vector<ExitCallback> deleting_;  // Who waits for the task to be gone.
   bool draining_ = false;
+  pid_t poststart_ = 0;  // The hooks' worker, as long as it runs.
 
   uint64_t next_sync_ = 1;
   std::vector<std::string> finished_syncs_;  // Execs to forget, from the loop.

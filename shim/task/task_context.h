@@ -22,6 +22,7 @@ namespace crisp::shim {
 struct Launcher {
   std::function<absl::StatusOr<std::unique_ptr<Launch>>(const ContainerLaunch&)> container;
   std::function<absl::StatusOr<std::unique_ptr<Launch>>(const ExecLaunch&)> exec;
+  std::function<absl::StatusOr<pid_t>(const ContainerFacts&, const std::string& bundle)> poststart;
   std::function<absl::StatusOr<pid_t>(const ContainerFacts&, const std::string& bundle)> teardown;
 };
 

@@ -34,6 +34,7 @@ Task::~Task() {
   context_->loop->Unwatch(oom_watch_);
   context_->loop->Cancel(oom_recheck_);
   context_->loop->Cancel(sync_sweep_);
+  if (poststart_ != 0) context_->children->Forget(poststart_);
 }
 
 absl::StatusOr<TaskProcess*> Task::Find(const std::string& exec_id) {
@@ -100,6 +101,13 @@ void Task::Advance(TaskProcess* process) {
     case Launch::Stage::kRunning:
       if (process->state == State::kStarting) Running(process);
       return;
+  }
+}
+
+void Task::AdvanceLaunches() {
+  if (init_->launch != nullptr) Advance(init_.get());
+  for (const auto& [exec_id, exec] : execs_) {
+    if (exec->launch != nullptr) Advance(exec.get());
   }
 }
 
@@ -228,23 +236,33 @@ void Task::Start(const std::string& exec_id, PidCallback done) {
 
 void Task::Running(TaskProcess* process) {
   process->state = State::kRunning;
-  if (process != init_.get()) {
-    process->pid = process->launch->pid();
-    if (process->io->terminal()) {
-      if (auto set = process->io->SetConsole(process->launch->TakeConsole()); !set.ok()) {
-        LogWarn("the terminal cannot be used", {{"id", id_}, {"error", set}});
-      }
+  if (process == init_.get()) return InitRunning();
+  process->pid = process->launch->pid();
+  if (process->io->terminal()) {
+    if (auto set = process->io->SetConsole(process->launch->TakeConsole()); !set.ok()) {
+      LogWarn("the terminal cannot be used", {{"id", id_}, {"error", set}});
     }
-    context_->events->ExecStarted(id_, process->exec_id, process->pid);
-  } else {
-    context_->events->Started(id_, process->pid);
   }
+  context_->events->ExecStarted(id_, process->exec_id, process->pid);
   process->DropLaunch();
   Launched(process, process->pid);
-  if (process != init_.get()) {
-    context_->children->OnExit(
-        process->pid, [this, process](const ProcessExit& exit) { OnReaped(process, exit); });
-  }
+  context_->children->OnExit(process->pid,
+                             [this, process](const ProcessExit& exit) { OnReaped(process, exit); });
+}
+
+void Task::InitRunning() {
+  context_->events->Started(id_, init_->pid);
+  init_->DropLaunch();
+  const auto hooks = context_->launcher.poststart(facts_, bundle_);
+  if (!hooks.ok()) LogWarn("poststart hooks cannot run", {{"id", id_}, {"error", hooks.status()}});
+  if (!hooks.ok() || *hooks == 0) return Launched(init_.get(), init_->pid);
+  // Start is answered when they are through (OCI runtime spec, "Lifecycle").
+  poststart_ = *hooks;
+  context_->children->OnExit(*hooks, [this](const ProcessExit& exit) {
+    poststart_ = 0;
+    if (exit.code != 0) LogWarn("a poststart hook failed", {{"id", id_}, {"code", exit.code}});
+    Launched(init_.get(), init_->pid);
+  });
 }
 
 // --- The end

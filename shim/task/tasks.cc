@@ -8,6 +8,14 @@
 
 namespace crisp::shim {
 
+Tasks::Tasks(TaskContext* context) : context_(context) {
+  context_->children->BeforeReaping([this] {
+    for (const auto& [id, task] : tasks_) task->AdvanceLaunches();
+  });
+}
+
+Tasks::~Tasks() { context_->children->BeforeReaping(nullptr); }
+
 absl::StatusOr<Task*> Tasks::Find(const std::string& id) {
   const auto found = tasks_.find(id);
   if (found == tasks_.end() || !found->second->exists()) {

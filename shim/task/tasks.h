@@ -29,7 +29,8 @@ struct NewTask {
 
 class Tasks {
  public:
-  explicit Tasks(TaskContext* context) : context_(context) {}
+  explicit Tasks(TaskContext* context);
+  ~Tasks();
 
   // A task that is still being made cannot be found.
   absl::StatusOr<Task*> Find(const std::string& id);
