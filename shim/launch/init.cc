@@ -207,7 +207,8 @@ absl::Status SendReady(bool terminal) {
   ::_exit(127);
 }
 
-absl::StatusOr<RootDir> PrepareContainer(const ContainerInit& init, Terminal* terminal) {
+absl::StatusOr<RootDir> PrepareContainer(const ContainerInit& init, Terminal* terminal,
+                                         pid_t* host_pid) {
   const Spec& spec = *init.spec;
   const Process& process = spec.process;
 
@@ -236,9 +237,10 @@ absl::StatusOr<RootDir> PrepareContainer(const ContainerInit& init, Terminal* te
   CRISP_STEP(Step::kWorkingDirectory, root.EnsureDirectory(process.cwd).status());
 
   CRISP_STEP(Step::kHooks, SendKind(init.common.sync, MessageKind::kHooks));
-  CRISP_STEP(Step::kHooks, Expect(init.common.sync, MessageKind::kContinue).status());
-  CRISP_STEP(Step::kHooks,
-             RunHooks("hooks.createContainer", spec.hooks.create_container, init.hook_state));
+  CRISP_ASSIGN_OR_RETURN(const Message hooked, Expect(init.common.sync, MessageKind::kContinue));
+  *host_pid = hooked.pid;
+  CRISP_STEP(Step::kHooks, RunHooks("hooks.createContainer", spec.hooks.create_container,
+                                    init.hook_state.ToJson("creating", *host_pid)));
 
   CRISP_STEP(Step::kHostname, SetNames(spec));
   if (!spec.sysctls.empty() || HasLabels(process)) {
@@ -261,11 +263,12 @@ void RunContainerInit(ContainerInit init) {
   const Process& process = spec.process;
   std::string program;
   std::vector<std::string> environment;
+  pid_t host_pid = 0;  // As hooks are told.
   int sync = common.sync;
 
   const absl::Status prepared = [&]() -> absl::Status {
     Terminal terminal;
-    CRISP_ASSIGN_OR_RETURN(const RootDir root, PrepareContainer(init, &terminal));
+    CRISP_ASSIGN_OR_RETURN(const RootDir root, PrepareContainer(init, &terminal, &host_pid));
     if (process.terminal) {
       CRISP_STEP(Step::kTerminal, UseTerminal(terminal.slave));
     } else {
@@ -293,8 +296,8 @@ void RunContainerInit(ContainerInit init) {
   const absl::Status failed = [&]() -> absl::Status {
     // A shim that is gone starts nobody.
     CRISP_STEP(Step::kProtocol, Expect(kHome, MessageKind::kStart).status());
-    CRISP_STEP(Step::kHooks,
-               RunHooks("hooks.startContainer", spec.hooks.start_container, init.hook_state));
+    CRISP_STEP(Step::kHooks, RunHooks("hooks.startContainer", spec.hooks.start_container,
+                                      init.hook_state.ToJson("created", host_pid)));
     return Execute(common, process, program, environment);
   }();
   Fail(kHome, failed);

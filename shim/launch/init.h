@@ -16,6 +16,7 @@
 #include "base/unique_fd.h"
 #include "cgroup/cgroup.h"
 #include "shim/launch/apply_mounts.h"
+#include "shim/launch/hooks.h"
 #include "shim/launch/mount_plan.h"
 #include "shim/launch/namespaces.h"
 #include "shim/launch/rootfs.h"
@@ -48,7 +49,7 @@ struct ContainerInit {
   const MountPlan* mounts = nullptr;
   MountSources* sources = nullptr;
   const std::vector<UniqueFd>* device_clones = nullptr;
-  std::string hook_state;  // For createContainer and startContainer hooks.
+  HookState hook_state;
   bool pivot = true;
 };
 

@@ -43,7 +43,8 @@ class ForkedLaunch : public Launch {
     // What arrives from here on finds nobody, and the worker undoes it. What has arrived
     // is undone here.
     (void)::shutdown(home_.get(), SHUT_RD);
-    if (!Advance().ok() || !init_.ok()) return;
+    (void)Advance();
+    if (!init_.ok()) return;
     (void)::syscall(SYS_pidfd_send_signal, init_.get(), SIGKILL, nullptr, 0);
     if (!exec_) (void)BeginTeardown(facts_, bundle_);
   }

@@ -94,10 +94,10 @@ absl::StatusOr<UniqueFd> OpenLayer(const std::string& path, int users) {
   return clone;
 }
 
-void ForgetUncleanEnd(int work) {
-  if (::unlinkat(work, "work/incompat/volatile", AT_REMOVEDIR) == 0) {
-    (void)::unlinkat(work, "work/incompat", AT_REMOVEDIR);
-  }
+void ForgetEarlierMount(int work) {
+  (void)::unlinkat(work, "work/incompat/volatile/dirty", 0);
+  (void)::unlinkat(work, "work/incompat/volatile", AT_REMOVEDIR);
+  (void)::unlinkat(work, "work/incompat", AT_REMOVEDIR);
 }
 
 }  // namespace
@@ -134,7 +134,7 @@ absl::StatusOr<UniqueFd> MakeOverlay(const std::vector<std::string>& options, ui
   if (!layers.upper.empty()) {
     CRISP_ASSIGN_OR_RETURN(const std::string upper, open(layers.upper, -1));
     CRISP_ASSIGN_OR_RETURN(const std::string work, open(layers.work, -1));
-    if (layers.is_volatile) ForgetUncleanEnd(held.back().get());
+    if (layers.is_volatile) ForgetEarlierMount(held.back().get());
     data.push_back(absl::StrCat("upperdir=", upper));
     data.push_back(absl::StrCat("workdir=", work));
   }

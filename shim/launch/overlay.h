@@ -3,8 +3,8 @@
 //
 // Threads: single-threaded: changes the working directory for a moment.
 // Errors:  errno kept; InvalidArgument for an option that cannot be carried out.
-// Crash:   a mount that dies before it is unmounted with "volatile" leaves a mark that
-//          would keep the next one from being made; it is removed first.
+// Crash:   a mount with "volatile" leaves a mark in its work directory that would keep
+//          the next one from being made; it is removed first.
 #ifndef CRISP_SHIM_LAUNCH_OVERLAY_H_
 #define CRISP_SHIM_LAUNCH_OVERLAY_H_
 

@@ -5,7 +5,7 @@
 //     │                │ clone3 ───────▶│
 //     │                │── kContinue ──▶│   its id maps are written
 //     │                │◀── kHooks ─────│   namespaces and mounts are made (not an exec)
-//     │                │── kContinue ──▶│   prestart and createRuntime hooks have run
+//     │                │── kContinue ──▶│   prestart and createRuntime hooks have run; pid
 //     │                │◀── kReady ─────│   confined; with the terminal's master
 //     │                │                │   (an exec: before it confines itself)
 //     │◀── kCreated ───│ exits          │   pid, pidfd, terminal, facts
@@ -70,7 +70,7 @@ struct Message {
   MessageKind kind = MessageKind::kFailed;
   Step step = Step::kProtocol;  // kFailed.
   absl::Status failure;         // kFailed; without the step's name.
-  pid_t pid = 0;                // kCreated.
+  pid_t pid = 0;                // kCreated and kContinue: of init, on the host.
   std::string body;             // kCreated: facts, encoded.
   std::vector<UniqueFd> fds;    // kCreated: pidfd, terminal. kReady: terminal.
 };

@@ -98,7 +98,7 @@ Json TestBundle::Spec(const std::string& script) const {
         Mount("/sys", "sysfs", {"nosuid", "noexec", "nodev", "ro"}),
         Mount("/sys/fs/cgroup", "cgroup", {"nosuid", "noexec", "nodev", "relatime", "ro"})}},
       {"linux",
-       {{"cgroupsPath", absl::StrCat("/crisp-launch-test/", id)},
+       {{"cgroupsPath", absl::StrCat("/crisp-test-", id)},
         {"namespaces",
          {{{"type", "pid"}},
           {{"type", "ipc"}},
@@ -158,6 +158,7 @@ absl::StatusOr<std::unique_ptr<TestProcess>> TestProcess::Begin(R request, bool 
   if (!status.ok()) {
     process->finished_ = true;
     ::waitpid(process->launch_->worker(), nullptr, 0);
+    if (process->pid() > 0) ::waitpid(process->pid(), nullptr, 0);
     return status;
   }
   process->console_ = process->launch_->TakeConsole();

@@ -215,6 +215,7 @@ absl::Status LaunchContainer(const ContainerLaunch& request, const cgroup::Hiera
 
   const HookState state{spec.version, request.id, request.bundle, spec.annotations};
   undo->stopped_state = state.ToJson("stopped", 0);
+  init.hook_state = state;
 
   g_step = Step::kNamespaces;
   CRISP_ASSIGN_OR_RETURN(SocketPair sync, MakeSocketPair());
@@ -267,7 +268,10 @@ absl::Status LaunchContainer(const ContainerLaunch& request, const cgroup::Hiera
       CRISP_RETURN_IF_ERROR(RunHooks("hooks.prestart", spec.hooks.prestart, creating));
       CRISP_RETURN_IF_ERROR(RunHooks("hooks.createRuntime", spec.hooks.create_runtime, creating));
       g_step = Step::kProtocol;
-      CRISP_RETURN_IF_ERROR(SendKind(sync.first.get(), MessageKind::kContinue));
+      Message go;
+      go.kind = MessageKind::kContinue;
+      go.pid = child.pid;
+      CRISP_RETURN_IF_ERROR(SendMessage(sync.first.get(), go));
     } else if (message.kind == MessageKind::kReady) {
       terminal = std::move(message.fds);
       ready = true;
