@@ -95,6 +95,11 @@ class TaskDriver {
 
   virtual ~TaskDriver() = default;
 
+  // Whether a pod's /dev/shm and volumes live in the mount namespace of its pause
+  // process, from which its containers' namespaces are made, and not in the host's.
+  // Then mounts of a spec may name sources in there (SpecMount::from_pod).
+  virtual bool owns_pod_mounts() const { return false; }
+
   // Set once, before any other call.
   virtual void OnExit(ExitCallback callback) = 0;
 
