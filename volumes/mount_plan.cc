@@ -25,15 +25,20 @@ const VolumeSource* FindVolume(const std::vector<VolumeSource>& volumes, const s
   return nullptr;
 }
 
+// Whether the volume is one of those that are mounted for the pod.
+bool IsMounted(const VolumeSource& volume) {
+  const EmptyDirSource* empty_dir = volume.empty_dir();
+  return volume.projected() != nullptr || (empty_dir != nullptr && empty_dir->memory);
+}
+
 std::string HostPathOf(const PodDir& dir, const VolumeSource& volume) {
   if (const HostPathSource* host = volume.host_path(); host != nullptr) return host->path;
-  const EmptyDirSource* empty_dir = volume.empty_dir();
-  if (empty_dir != nullptr && !empty_dir->memory) return dir.DiskPath(volume.name);
-  return dir.TmpfsPath(volume.name);
+  return IsMounted(volume) ? dir.TmpfsPath(volume.name) : dir.DiskPath(volume.name);
 }
 
 absl::StatusOr<UniqueFd> OpenRoot(const PodDir& dir, const VolumeSource& volume) {
   if (volume.projected() != nullptr) return dir.OpenFiles(volume.name);
+  if (dir.in_pod() && IsMounted(volume)) return dir.OpenMemory(volume.name);
   auto root = OpenDir(HostPathOf(dir, volume));
   if (root.ok()) return root;
   const int err = ErrnoOf(root.status());
@@ -67,6 +72,14 @@ absl::Status BindOne(const PodDir& dir, const VolumeSource& volume, const SubPat
     }
     return source.status();
   }
+  if (dir.in_pod()) {
+    struct stat st;
+    CRISP_RETURN_IF_ERROR(Sys("fstat", [&] { return ::fstat(source->get(), &st); }));
+    out.host_path = HostPathOf(dir, volume);
+    out.sub_path = sub;
+    out.is_file = !S_ISDIR(st.st_mode);
+    return absl::OkStatus();
+  }
   CRISP_ASSIGN_OR_RETURN(
       const SubPathMount mount,
       BindSubPath(dir.fd(), place, source->get(), out.propagation, /*read_only=*/projected));
@@ -87,6 +100,7 @@ absl::StatusOr<VolumeMount> PlanOne(const PodDir& dir, const VolumeSource& volum
   out.read_only = request.read_only || volume.projected() != nullptr;
   out.recursive_read_only = request.recursive_read_only;
   out.propagation = request.propagation;
+  out.from_pod = dir.in_pod() && IsMounted(volume);
   CRISP_ASSIGN_OR_RETURN(const std::string sub, SubPathOf(request, env));
   if (sub != ".") {
     CRISP_RETURN_IF_ERROR(

@@ -21,6 +21,8 @@ namespace crisp::volumes {
 struct VolumeMount {
   std::string volume_name;
   std::string host_path;  // Bind from here.
+  bool from_pod = false;  // host_path is in the pod's own mount namespace.
+  std::string sub_path;   // Below host_path, to be resolved beneath it; "" is all of it.
   std::string container_path;
   bool read_only = false;
   bool recursive_read_only = false;
@@ -28,9 +30,10 @@ struct VolumeMount {
   bool is_file = false;                 // host_path is not a directory.
 };
 
-// Binds subPaths under `dir` and makes the mount points of volumes that lie within a
-// read-only one. One result a request, in order. A failure may leave subPath mounts
-// of this container behind: the caller removes them.
+// Binds subPaths under `dir` (of a pod with mounts of its own they are only checked, and
+// made where they lack: the container's launcher resolves them) and makes the mount points of
+// volumes that lie within a read-only one. One result a request, in order. A failure may leave
+// subPath mounts of this container behind: the caller removes them.
 absl::StatusOr<std::vector<VolumeMount>> PlanMounts(const PodDir& dir,
                                                     const std::vector<VolumeSource>& volumes,
                                                     const std::string& container_id,

@@ -54,6 +54,13 @@ absl::Status RemoveVolumes(int pod_fd) {
   return RemoveTreeAt(pod_fd, kVolumes);
 }
 
+absl::Status CheckMounted(int dirfd, const std::string& name) {
+  CRISP_ASSIGN_OR_RETURN(const bool mounted, IsMountRoot(dirfd, name));
+  if (mounted) return absl::OkStatus();
+  // Writing on would put secrets on a disk.
+  return absl::FailedPreconditionError("the pod's tmpfs is not mounted");
+}
+
 // Removes <parent>/<sandbox> if nothing else is in it.
 absl::Status RemoveIfEmpty(const std::string& path) {
   if (::rmdir(path.c_str()) == 0) return absl::OkStatus();
@@ -76,29 +83,33 @@ absl::StatusOr<PodDir> PodDir::Open(const std::string& pods_dir, const std::stri
 }
 
 absl::Status PodDir::MountTmpfs(int64_t bytes) {
+  if (in_pod()) return CheckMounted(mounts(), kVolumes);
   CRISP_ASSIGN_OR_RETURN(UniqueFd target, MakeDirsBeneath(fd(), kVolumes, 0700));
   CRISP_ASSIGN_OR_RETURN(UniqueFd tmpfs, NewTmpfs(bytes, 0700));
   return Annotate(AttachMount(tmpfs.get(), target.get(), "private"), "mount the pod's tmpfs");
 }
 
 absl::Status PodDir::MakeFiles(const std::string& volume, absl::optional<gid_t> group) {
-  CRISP_ASSIGN_OR_RETURN(UniqueFd volumes, OpenSub(fd(), kVolumes));
+  CRISP_ASSIGN_OR_RETURN(UniqueFd volumes, OpenSub(mounts(), kVolumes));
   CRISP_ASSIGN_OR_RETURN(UniqueFd dir, MakeDirsBeneath(volumes.get(), volume, 0700));
   return OwnRoot(dir.get(), group);
 }
 
 absl::StatusOr<UniqueFd> PodDir::OpenFiles(const std::string& volume) const {
-  CRISP_ASSIGN_OR_RETURN(const bool mounted, IsMountRoot(fd(), kVolumes));
-  if (!mounted) {
-    // Writing on would put secrets on a disk.
-    return absl::FailedPreconditionError("the pod's tmpfs is no longer mounted");
-  }
-  CRISP_ASSIGN_OR_RETURN(UniqueFd volumes, OpenSub(fd(), kVolumes));
+  CRISP_RETURN_IF_ERROR(CheckMounted(mounts(), kVolumes));
+  CRISP_ASSIGN_OR_RETURN(UniqueFd volumes, OpenSub(mounts(), kVolumes));
+  return OpenSub(volumes.get(), volume);
+}
+
+absl::StatusOr<UniqueFd> PodDir::OpenMemory(const std::string& volume) const {
+  CRISP_ASSIGN_OR_RETURN(UniqueFd volumes, OpenSub(mounts(), kVolumes));
+  CRISP_RETURN_IF_ERROR(CheckMounted(volumes.get(), volume));
   return OpenSub(volumes.get(), volume);
 }
 
 absl::StatusOr<std::set<std::string>> PodDir::PinnedVersions(const std::string& volume) const {
   std::set<std::string> versions;
+  if (in_pod()) return versions;  // Each container's start resolves its subPaths anew.
   const std::string places = absl::StrCat("volume-subpaths/", volume);
   const auto any = OpenBeneath(fd(), places, O_PATH | O_NOFOLLOW, Resolve::kNoSymlinks);
   if (!any.ok()) {
@@ -120,6 +131,10 @@ absl::StatusOr<std::set<std::string>> PodDir::PinnedVersions(const std::string& 
 
 absl::Status PodDir::MakeMemory(const std::string& volume, int64_t bytes,
                                 absl::optional<gid_t> group) {
+  if (in_pod()) {
+    CRISP_ASSIGN_OR_RETURN(UniqueFd root, OpenMemory(volume));
+    return OwnRoot(root.get(), group);
+  }
   CRISP_ASSIGN_OR_RETURN(UniqueFd volumes, MakeDirsBeneath(fd(), kVolumes, 0700));
   CRISP_ASSIGN_OR_RETURN(UniqueFd target, MakeDirsBeneath(volumes.get(), volume, 0700));
   CRISP_ASSIGN_OR_RETURN(UniqueFd tmpfs, NewTmpfs(bytes, 0777));
@@ -138,7 +153,7 @@ absl::Status PodDir::MakeDisk(const std::string& volume, absl::optional<gid_t> g
 }
 
 std::string PodDir::TmpfsPath(const std::string& volume) const {
-  return absl::StrCat(path_, "/", kVolumes, "/", volume);
+  return absl::StrCat(in_pod() ? "" : path_, "/", kVolumes, "/", volume);
 }
 
 std::string PodDir::DiskPath(const std::string& volume) const {

@@ -47,6 +47,7 @@ PodRecord FromJson(const json& value) {
   out.annotations = pod.at("annotations").get<std::map<std::string, std::string>>();
   if (pod.contains("fsGroup")) out.fs_group = pod.at("fsGroup").get<gid_t>();
   record.volumes_json = value.at("volumes").get<std::string>();
+  record.in_pod = value.value("inPod", false);
   for (const auto& [container, values] : value.at("resources").items()) {
     for (const ResourceField& field : kResourceFields) {
       if (values.contains(field.name)) {
@@ -75,6 +76,7 @@ absl::Status WriteRecord(int pod_fd, const PodRecord& record) {
         {"labels", pod.labels},
         {"annotations", pod.annotations}}},
       {"volumes", record.volumes_json},
+      {"inPod", record.in_pod},
       {"resources", json::object()},
   };
   if (pod.fs_group.has_value()) value["pod"]["fsGroup"] = *pod.fs_group;

@@ -19,6 +19,7 @@ namespace crisp::volumes {
 struct PodRecord {
   PodIdentity identity;
   std::string volumes_json;
+  bool in_pod = false;                                       // Mounted by the pod's pause process.
   std::map<std::string, ContainerResourceValues> resources;  // By container name.
 };
 

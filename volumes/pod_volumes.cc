@@ -74,11 +74,34 @@ void PodVolumes::Forget(const std::string& sandbox_id, Pod& pod) {
   pods_.erase(sandbox_id);
 }
 
-absl::StatusOr<PodDir> PodVolumes::DirOf(const std::string& sandbox_id) const {
-  return PodDir::Open(options_.pods_dir, options_.disk_dir, sandbox_id);
+absl::StatusOr<PodDir> PodVolumes::DirOf(const Pod& pod) const {
+  const std::string& id = pod.identity.sandbox_id;
+  CRISP_ASSIGN_OR_RETURN(PodDir dir, PodDir::Open(options_.pods_dir, options_.disk_dir, id));
+  if (pod.place == VolumePlace::kPod) {
+    // Opened for each use: kept, it would keep the mounts of a pod that has ended.
+    CRISP_ASSIGN_OR_RETURN(UniqueFd root, options_.open_root(id));
+    dir.UseMountsOf(std::move(root));
+  }
+  return dir;
 }
 
-absl::Status PodVolumes::Prepare(const PodIdentity& identity, const std::string& volumes_json) {
+absl::StatusOr<PodMounts> PodVolumes::Plan(const std::string& volumes_json) const {
+  CRISP_ASSIGN_OR_RETURN(const std::vector<VolumeSource> volumes, ParseVolumes(volumes_json));
+  PodMounts mounts;
+  for (const VolumeSource& volume : volumes) {
+    const EmptyDirSource* empty = volume.empty_dir();
+    if (empty != nullptr && empty->memory) {
+      mounts.memory.push_back({volume.name, empty->size_limit});
+    } else if (volume.projected() == nullptr) {
+      continue;
+    }
+    mounts.tmpfs_bytes = options_.tmpfs_bytes;
+  }
+  return mounts;
+}
+
+absl::Status PodVolumes::Prepare(const PodIdentity& identity, const std::string& volumes_json,
+                                 VolumePlace place) {
   CRISP_RETURN_IF_ERROR(CheckIds(identity.sandbox_id));
   CRISP_ASSIGN_OR_RETURN(std::vector<VolumeSource> volumes, ParseVolumes(volumes_json));
   if (volumes.empty() && Find(identity.sandbox_id) == nullptr) return absl::OkStatus();
@@ -97,6 +120,7 @@ absl::Status PodVolumes::Prepare(const PodIdentity& identity, const std::string&
     pod.identity = identity;
     pod.volumes_json = volumes_json;
     pod.volumes = std::move(volumes);
+    pod.place = place;
     const absl::Status status = Materialise(pod);
     if (!status.ok()) {
       Forget(identity.sandbox_id, pod);
@@ -125,7 +149,8 @@ absl::Status PodVolumes::Materialise(const Pod& pod) {
   // A crashed attempt with this id may have left mounts; stacking would hide them.
   CRISP_RETURN_IF_ERROR(Teardown(id));
   const auto make = [&]() ABSL_NO_THREAD_SAFETY_ANALYSIS -> absl::Status {
-    CRISP_ASSIGN_OR_RETURN(PodDir dir, PodDir::Make(options_.pods_dir, options_.disk_dir, id));
+    CRISP_RETURN_IF_ERROR(PodDir::Make(options_.pods_dir, options_.disk_dir, id).status());
+    CRISP_ASSIGN_OR_RETURN(PodDir dir, DirOf(pod));
     CRISP_RETURN_IF_ERROR(SaveRecord(dir, pod));
     if (needs_tmpfs) CRISP_RETURN_IF_ERROR(dir.MountTmpfs(options_.tmpfs_bytes));
     const WriteOptions write = {.group = pod.identity.fs_group, .clock = options_.clock};
@@ -154,7 +179,8 @@ absl::Status PodVolumes::Materialise(const Pod& pod) {
 }
 
 absl::Status PodVolumes::SaveRecord(const PodDir& dir, const Pod& pod) {
-  return WriteRecord(dir.fd(), {pod.identity, pod.volumes_json, pod.resources});
+  return WriteRecord(
+      dir.fd(), {pod.identity, pod.volumes_json, pod.place == VolumePlace::kPod, pod.resources});
 }
 
 PodVolumes::Rewritten PodVolumes::Rewrite(Pod& pod,
@@ -165,7 +191,11 @@ PodVolumes::Rewritten PodVolumes::Rewrite(Pod& pod,
     CRISP_ASSIGN_OR_RETURN(
         const Payload payload,
         BuildPayload(*volume.projected(), *options_.objects, pod.identity, pod.resources));
-    CRISP_ASSIGN_OR_RETURN(PodDir dir, DirOf(pod.identity.sandbox_id));
+    const absl::StatusOr<PodDir> opened = DirOf(pod);
+    // With the pod its mounts have ended: nobody can read them any more.
+    if (pod.place == VolumePlace::kPod && absl::IsNotFound(opened.status())) return false;
+    CRISP_RETURN_IF_ERROR(opened.status());
+    const PodDir& dir = *opened;
     CRISP_ASSIGN_OR_RETURN(UniqueFd files, dir.OpenFiles(volume.name));
     WriteOptions options = {.group = pod.identity.fs_group, .clock = options_.clock};
     CRISP_ASSIGN_OR_RETURN(options.keep, dir.PinnedVersions(volume.name));
@@ -207,7 +237,7 @@ absl::StatusOr<std::vector<VolumeMount>> PodVolumes::Resolve(
     return absl::FailedPreconditionError(
         absl::StrCat("the volumes of pod sandbox ", sandbox_id, " are not prepared"));
   }
-  CRISP_ASSIGN_OR_RETURN(const PodDir dir, DirOf(sandbox_id));
+  CRISP_ASSIGN_OR_RETURN(const PodDir dir, DirOf(pod));
   CRISP_RETURN_IF_ERROR(Refresh(dir, pod, container_name, resources));
   auto mounts = PlanMounts(dir, pod.volumes, container_id, requests, env);
   if (!mounts.ok()) (void)RemoveSubPaths(dir.fd(), container_id);
@@ -242,7 +272,7 @@ absl::Status PodVolumes::ReleaseContainer(const std::string& sandbox_id,
   if (ref == nullptr) return absl::OkStatus();
   Pod& pod = *ref;
   absl::MutexLock lock(&pod.mu);
-  auto dir = DirOf(sandbox_id);
+  auto dir = PodDir::Open(options_.pods_dir, options_.disk_dir, sandbox_id);
   if (!dir.ok()) return ErrnoOf(dir.status()) == ENOENT ? absl::OkStatus() : dir.status();
   return RemoveSubPaths(dir->fd(), container_id);
 }
@@ -296,7 +326,8 @@ absl::Status PodVolumes::UpdateIdentity(const PodIdentity& identity) {
   updated.ns = pod.identity.ns;
   updated.fs_group = pod.identity.fs_group;
   pod.identity = std::move(updated);
-  CRISP_ASSIGN_OR_RETURN(const PodDir dir, DirOf(identity.sandbox_id));
+  CRISP_ASSIGN_OR_RETURN(const PodDir dir,
+                         PodDir::Open(options_.pods_dir, options_.disk_dir, identity.sandbox_id));
   CRISP_RETURN_IF_ERROR(SaveRecord(dir, pod));
   return Rewrite(pod, [](const VolumeSource& volume) { return UsesIdentity(volume); }).failure;
 }
@@ -307,12 +338,14 @@ absl::Status PodVolumes::Adopt(const std::string& sandbox_id) {
   absl::MutexLock lock(&pod.mu);
   if (pod.prepared) return absl::OkStatus();
   const auto load = [&]() ABSL_NO_THREAD_SAFETY_ANALYSIS -> absl::Status {
-    CRISP_ASSIGN_OR_RETURN(const PodDir dir, DirOf(sandbox_id));
+    CRISP_ASSIGN_OR_RETURN(const PodDir dir,
+                           PodDir::Open(options_.pods_dir, options_.disk_dir, sandbox_id));
     CRISP_ASSIGN_OR_RETURN(PodRecord record, ReadRecord(dir.fd()));
     CRISP_ASSIGN_OR_RETURN(pod.volumes, ParseVolumes(record.volumes_json));
     pod.identity = std::move(record.identity);
     pod.identity.sandbox_id = sandbox_id;
     pod.volumes_json = std::move(record.volumes_json);
+    pod.place = record.in_pod ? VolumePlace::kPod : VolumePlace::kHost;
     pod.resources = std::move(record.resources);
     return absl::OkStatus();
   };

@@ -9,6 +9,9 @@
 //   <disk_dir>/<sandbox>/empty-dirs/<name>  emptyDirs on disk
 //   <pods_dir>/<sandbox>/volume-subpaths/<name>/<container>/<index>
 //
+// A pod whose pause process has mounts of its own (VolumePlace::kPod) has the tmpfs and
+// the Memory emptyDirs there instead, at /volumes, and no volume-subpaths.
+//
 // Ownership: owns exactly those paths; other files in <pods_dir>/<sandbox> are not
 //            touched. Borrows the ObjectStore and the Clock.
 // Threads:   safe. One lock a pod; a slow pod delays no other.
@@ -32,6 +35,7 @@
 #include "absl/status/statusor.h"
 #include "absl/synchronization/mutex.h"
 #include "base/clock.h"
+#include "base/unique_fd.h"
 #include "volumes/mount_plan.h"
 #include "volumes/object_store.h"
 #include "volumes/pod_dir.h"
@@ -47,21 +51,45 @@ struct UpdateReport {
   std::vector<std::string> failures;  // One sentence each; no values of secrets.
 };
 
+// Where a pod's volumes are mounted.
+enum class VolumePlace {
+  kHost,  // In the host's mount namespace, by this module.
+  kPod,   // In the pod's own, by its pause process, as PodMounts say.
+};
+
+// The mounts that a pod of VolumePlace::kPod needs before Prepare.
+struct PodMounts {
+  struct Memory {
+    std::string name;
+    int64_t bytes = 0;  // 0: no bound but the machine's.
+  };
+  int64_t tmpfs_bytes = 0;     // At /volumes, mode 0700; 0: none.
+  std::vector<Memory> memory;  // At /volumes/<name>.
+};
+
 class PodVolumes {
  public:
+  // The root directory of a pod's own mount namespace. NotFound: the pod has ended.
+  using OpenRoot = std::function<absl::StatusOr<UniqueFd>(const std::string& sandbox_id)>;
+
   struct Options {
     std::string pods_dir;  // Absolute.
     std::string disk_dir;  // For emptyDirs on disk; "" means pods_dir.
     ObjectStore* objects = nullptr;
     Clock* clock = nullptr;
     int64_t tmpfs_bytes = 256 << 20;  // Bound of a pod's tmpfs.
+    OpenRoot open_root;               // For pods of VolumePlace::kPod.
   };
 
   explicit PodVolumes(Options options);
 
   // Makes the pod's volumes from `volumes_json` (spec.volumes; "" is none). Leaves
   // nothing on failure. Again with the same JSON: OK; with other JSON: AlreadyExists.
-  absl::Status Prepare(const PodIdentity& pod, const std::string& volumes_json);
+  absl::Status Prepare(const PodIdentity& pod, const std::string& volumes_json,
+                       VolumePlace place = VolumePlace::kHost);
+
+  // What the pause process of a pod with these volumes shall mount. Changes nothing.
+  absl::StatusOr<PodMounts> Plan(const std::string& volumes_json) const;
 
   // The mounts for `volume_mounts_json` (volumeMounts; "" is none), in its order.
   // `env` is the container's final environment, for subPathExpr. A failure removes
@@ -94,6 +122,7 @@ class PodVolumes {
   struct Pod {
     absl::Mutex mu;
     bool prepared ABSL_GUARDED_BY(mu) = false;
+    VolumePlace place ABSL_GUARDED_BY(mu) = VolumePlace::kHost;
     bool gone ABSL_GUARDED_BY(mu) = false;            // Erased from the map: look it up again.
     std::set<std::string> stale ABSL_GUARDED_BY(mu);  // Volumes whose last rewrite failed.
     PodIdentity identity ABSL_GUARDED_BY(mu);
@@ -120,7 +149,7 @@ class PodVolumes {
   absl::Status Teardown(const std::string& sandbox_id);
   absl::Status SaveRecord(const PodDir& dir, const Pod& pod) ABSL_EXCLUSIVE_LOCKS_REQUIRED(pod.mu);
   absl::Status Adopt(const std::string& sandbox_id);
-  absl::StatusOr<PodDir> DirOf(const std::string& sandbox_id) const;
+  absl::StatusOr<PodDir> DirOf(const Pod& pod) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(pod.mu);
   // New numbers for resourceFieldRef files, and another try for stale volumes.
   absl::Status Refresh(const PodDir& dir, Pod& pod, const std::string& container_name,
                        const ContainerResourceValues& resources)

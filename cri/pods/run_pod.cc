@@ -26,6 +26,10 @@ namespace {
 
 using state::v1::PodRecord;
 
+constexpr char kStartPause[] = "start the pause process";
+constexpr char kPrepareFiles[] = "prepare the pod's files and volumes";
+constexpr char kNetwork[] = "set up the pod's network";
+
 // The pod with its name reserved and its first record on disk.
 absl::StatusOr<std::shared_ptr<Pod>> Reserve(const PodContext& context,
                                              const runtime::v1::PodSandboxConfig& config,
@@ -44,56 +48,53 @@ absl::StatusOr<std::shared_ptr<Pod>> Reserve(const PodContext& context,
   return pod;
 }
 
+// The first record, with all that is about to be attempted: an interrupted start is
+// undone from it.
 absl::Status MakeDirectory(const PodContext& context, Pod& pod) {
   CRISP_RETURN_IF_ERROR(MakeDirs(pod.directory(), 0700));
   CRISP_RETURN_IF_ERROR(MakeDirs(pod.ContainersDirectory(), 0700));
   return pod.facts().Update([&](PodRecord& facts) {
-    if (!pod.host_network()) {
-      facts.set_netns_path(netns::NetNs::PathFor(context.netns_dir, pod.id()));
-    }
+    facts.set_task_attempted(true);
+    if (pod.host_network()) return;
+    facts.set_netns_path(netns::NetNs::PathFor(context.netns_dir, pod.id()));
+    facts.set_network_attempted(true);
   });
 }
 
-absl::StatusOr<netns::PodNetworkResult> AttachNetwork(const PodContext& context, Pod& pod) {
-  if (pod.host_network()) return netns::PodNetworkResult();
-  CRISP_ASSIGN_OR_RETURN(const netns::NetNs netns,
-                         netns::NetNs::Create(context.netns_dir, pod.id()));
-  CRISP_RETURN_IF_ERROR(
-      pod.facts().Update([](PodRecord& facts) { facts.set_network_attempted(true); }));
-  return context.network->Attach(AttachmentOf(pod, netns.path()));
-}
-
-// All that does not depend on the network.
-absl::Status PrepareFilesystem(const PodContext& context, const Pod& pod) {
-  CRISP_RETURN_IF_ERROR(WritePodFiles(pod, context.node_name));
-  CRISP_RETURN_IF_ERROR(MountShm(pod));
+// spec.volumes in Kubernetes' JSON; "" if it has none.
+std::string VolumesOf(const Pod& pod) {
   const auto& annotations = pod.config().annotations();
   const auto found = annotations.find(kVolumesAnnotation);
-  if (found == annotations.end()) return absl::OkStatus();
-  return context.volumes->Prepare(PodIdentityOf(context, pod), found->second);
+  return found == annotations.end() ? "" : found->second;
 }
 
-absl::Status RecordNetwork(const PodContext& context, Pod& pod,
-                           const netns::PodNetworkResult& network) {
-  CRISP_RETURN_IF_ERROR(WriteHostsFile(pod, context.node_name, network.ips));
-  CRISP_RETURN_IF_ERROR(pod.facts().Update([&](PodRecord& facts) {
-    for (const std::string& ip : network.ips) facts.add_ips(ip);
-    facts.set_network_result(network.result_json);
-  }));
-  if (pod.config().annotations().count(kVolumesAnnotation) == 0) return absl::OkStatus();
-  return context.volumes->UpdateIdentity(PodIdentityOf(context, pod));
+// All on the host's side that does not depend on the network.
+absl::Status PrepareHostFilesystem(const PodContext& context, const Pod& pod) {
+  CRISP_RETURN_IF_ERROR(WritePodFiles(pod, context.node_name));
+  CRISP_RETURN_IF_ERROR(MountShm(pod));
+  const std::string volumes = VolumesOf(pod);
+  if (volumes.empty()) return absl::OkStatus();
+  return context.volumes->Prepare(PodIdentityOf(context, pod), volumes);
 }
 
-absl::StatusOr<TaskSpec> PauseTask(const PodContext& context, const Pod& pod) {
-  const PodRecord facts = pod.facts().Get();
-  SandboxSpecInput input{.config = pod.config(),
-                         .host = context.host,
-                         .seccomp = context.seccomp,
-                         .sandbox_id = pod.id(),
-                         .netns_path = facts.netns_path(),
-                         .hostname = PodHostname(pod, context.node_name),
-                         .cgroup_path = pod.cgroup_path(),
-                         .shm_path = pod.ShmPath()};
+absl::StatusOr<TaskSpec> PauseTask(const PodContext& context, const Pod& pod, bool owns_mounts) {
+  SandboxSpecInput input{
+      .config = pod.config(),
+      .host = context.host,
+      .seccomp = context.seccomp,
+      .sandbox_id = pod.id(),
+      .netns_path = pod.facts().Read([](const PodRecord& f) { return f.netns_path(); }),
+      .hostname = PodHostname(pod, context.node_name),
+      .cgroup_path = pod.cgroup_path(),
+      .shm_path = pod.ShmPath(),
+      .owns_mounts = owns_mounts};
+  if (const std::string volumes = VolumesOf(pod); owns_mounts && !volumes.empty()) {
+    CRISP_ASSIGN_OR_RETURN(const volumes::PodMounts mounts, context.volumes->Plan(volumes));
+    if (mounts.tmpfs_bytes > 0) input.tmpfs.push_back({"/volumes", mounts.tmpfs_bytes});
+    for (const auto& memory : mounts.memory) {
+      input.tmpfs.push_back({absl::StrCat("/volumes/", memory.name), memory.bytes, "0777"});
+    }
+  }
   CRISP_ASSIGN_OR_RETURN(const nlohmann::json spec, BuildSandboxSpec(input));
   TaskSpec task;
   task.id = pod.id();
@@ -111,31 +112,68 @@ absl::StatusOr<TaskSpec> PauseTask(const PodContext& context, const Pod& pod) {
   return task;
 }
 
-absl::Status StartPause(const PodContext& context, Pod& pod) {
-  CRISP_ASSIGN_OR_RETURN(TaskDriver * driver, context.handlers->Find(pod.runtime_handler()));
-  CRISP_ASSIGN_OR_RETURN(const TaskSpec task, PauseTask(context, pod));
-  CRISP_RETURN_IF_ERROR(
-      pod.facts().Update([](PodRecord& facts) { facts.set_task_attempted(true); }));
+// The pause process's pid goes to disk with the next record: until then the driver
+// finds it by the pod's id.
+absl::Status StartPause(const PodContext& context, TaskDriver* driver, Pod& pod) {
+  CRISP_ASSIGN_OR_RETURN(const TaskSpec task, PauseTask(context, pod, driver->owns_pod_mounts()));
   CRISP_ASSIGN_OR_RETURN(const uint32_t pid, driver->Create(task));
-  CRISP_RETURN_IF_ERROR(pod.facts().Update([&](PodRecord& facts) { facts.set_pause_pid(pid); }));
+  pod.facts().UpdateMemoryOnly([&](PodRecord& facts) { facts.set_pause_pid(pid); });
   return driver->Start(pod.id());
 }
 
-// The network takes the longest, and most of that is waiting for plugins: the
-// rest of the preparation runs beside it.
-absl::Status Prepare(const PodContext& context, Pod& pod) {
-  CRISP_RETURN_IF_ERROR(Annotate(MakeDirectory(context, pod), "make the pod's directory"));
-  absl::StatusOr<netns::PodNetworkResult> network = absl::UnknownError("not attempted");
-  std::thread attach([&] { network = AttachNetwork(context, pod); });
-  const absl::Status filesystem = PrepareFilesystem(context, pod);
-  attach.join();
-  CRISP_RETURN_IF_ERROR(Annotate(filesystem, "prepare the pod's files and volumes"));
-  CRISP_RETURN_IF_ERROR(Annotate(network.status(), "set up the pod's network"));
-  CRISP_RETURN_IF_ERROR(Annotate(RecordNetwork(context, pod, *network), "record the network"));
-  CRISP_RETURN_IF_ERROR(Annotate(StartPause(context, pod), "start the pause process"));
-  const bool ended = pod.facts().Read([](const PodRecord& f) { return f.exited_at() != 0; });
+// With mounts of its own the pod needs its pause process before its volumes.
+absl::Status StartWithOwnMounts(const PodContext& context, TaskDriver* driver, Pod& pod) {
+  CRISP_RETURN_IF_ERROR(Annotate(StartPause(context, driver, pod), kStartPause));
+  CRISP_RETURN_IF_ERROR(Annotate(WritePodFiles(pod, context.node_name), kPrepareFiles));
+  const std::string volumes = VolumesOf(pod);
+  if (volumes.empty()) return absl::OkStatus();
+  return Annotate(
+      context.volumes->Prepare(PodIdentityOf(context, pod), volumes, volumes::VolumePlace::kPod),
+      kPrepareFiles);
+}
+
+// The last record: the pod is whole.
+absl::Status Finish(const PodContext& context, Pod& pod, const netns::PodNetworkResult& network) {
+  bool ended = false;
+  CRISP_RETURN_IF_ERROR(pod.facts().Update([&](PodRecord& facts) {
+    for (const std::string& ip : network.ips) facts.add_ips(ip);
+    facts.set_network_result(network.result_json);
+    ended = facts.exited_at() != 0;
+    facts.set_started(!ended);
+  }));
   if (ended) return absl::InternalError("the pause process ended as soon as it had started");
-  return pod.facts().Update([](PodRecord& facts) { facts.set_started(true); });
+  if (VolumesOf(pod).empty() || network.ips.empty()) return absl::OkStatus();
+  return context.volumes->UpdateIdentity(PodIdentityOf(context, pod));
+}
+
+// The network takes the longest, and most of that is waiting for plugins: all that can
+// runs beside it.
+absl::Status Prepare(const PodContext& context, Pod& pod) {
+  CRISP_ASSIGN_OR_RETURN(TaskDriver * driver, context.handlers->Find(pod.runtime_handler()));
+  CRISP_RETURN_IF_ERROR(Annotate(MakeDirectory(context, pod), "make the pod's directory"));
+  absl::StatusOr<netns::PodNetworkResult> network = netns::PodNetworkResult();
+  std::thread attach;
+  if (!pod.host_network()) {
+    // First: pause joins it.
+    CRISP_ASSIGN_OR_RETURN(const netns::NetNs netns,
+                           Annotate(netns::NetNs::Create(context.netns_dir, pod.id()), kNetwork));
+    attach = std::thread([&context, &pod, &network, path = netns.path()] {
+      network = context.network->Attach(AttachmentOf(pod, path));
+    });
+  }
+  const bool owns_mounts = driver->owns_pod_mounts();
+  const absl::Status beside = owns_mounts
+                                  ? StartWithOwnMounts(context, driver, pod)
+                                  : Annotate(PrepareHostFilesystem(context, pod), kPrepareFiles);
+  if (attach.joinable()) attach.join();
+  CRISP_RETURN_IF_ERROR(beside);
+  CRISP_RETURN_IF_ERROR(Annotate(network.status(), kNetwork));
+  CRISP_RETURN_IF_ERROR(
+      Annotate(WriteHostsFile(pod, context.node_name, network->ips), kPrepareFiles));
+  if (!owns_mounts) {
+    CRISP_RETURN_IF_ERROR(Annotate(StartPause(context, driver, pod), kStartPause));
+  }
+  return Annotate(Finish(context, pod, *network), "record the pod");
 }
 
 // Takes a half-made pod apart. What cannot be undone now stays listed, NOTREADY.

@@ -44,7 +44,7 @@ bool Overridden(const std::string& destination, const std::vector<SpecMount>& re
 }
 
 Json PodFile(const std::string& path, const char* container_path, bool read_only) {
-  return MountToOci({container_path, path, read_only});
+  return MountToOci({.container_path = container_path, .host_path = path, .read_only = read_only});
 }
 
 Json BuildMounts(const ContainerSpecInput& input, const std::vector<SpecMount>& requested) {
@@ -56,9 +56,10 @@ Json BuildMounts(const ContainerSpecInput& input, const std::vector<SpecMount>& 
   if (OwnIpc(input)) {
     all.push_back(PrivateShm());
   } else if (!input.shm_path.empty()) {
-    Json shm = MountToOci({"/dev/shm", input.shm_path});
-    shm["options"] = {"rbind", "rprivate", "rw", "nosuid", "noexec", "nodev"};
-    all.push_back(std::move(shm));
+    all.push_back(MountToOci({.container_path = "/dev/shm",
+                              .host_path = input.shm_path,
+                              .options = {"nosuid", "noexec", "nodev"},
+                              .from_pod = input.shm_from_pod}));
   }
   const struct {
     const std::string& path;

@@ -44,6 +44,7 @@ struct ContainerSpecInput {
 
   // Host paths of the pod's files; an empty one is not mounted.
   std::string shm_path;
+  bool shm_from_pod = false;  // shm_path is in pause's mount namespace.
   std::string hosts_path;
   std::string hostname_path;
   std::string resolv_path;

@@ -186,6 +186,8 @@ nlohmann::json MountToOci(const SpecMount& mount) {
   }
   options.push_back(mount.recursive_read_only ? "rro" : mount.read_only ? "ro" : "rw");
   options.insert(options.end(), mount.options.begin(), mount.options.end());
+  if (mount.from_pod) options.push_back("x-crisp.pod");
+  if (!mount.sub_path.empty()) options.push_back(absl::StrCat("x-crisp.subpath=", mount.sub_path));
   return {{"destination", mount.container_path},
           {"type", "bind"},
           {"source", mount.host_path},

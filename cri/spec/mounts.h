@@ -31,6 +31,10 @@ struct SpecMount {
   bool recursive_read_only = false;
   Propagation propagation = Propagation::kPrivate;
   std::vector<std::string> options;  // Of "noexec", "nodev", "nosuid".
+
+  // For a driver that owns_pod_mounts(), whose launcher carries these out.
+  bool from_pod = false;  // host_path is in the mount namespace of the pod's pause process.
+  std::string sub_path;   // Below host_path, resolved beneath it when it is mounted.
 };
 
 struct MountContext {

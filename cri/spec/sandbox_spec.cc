@@ -39,15 +39,42 @@ constexpr const char* kReadonlyPaths[] = {
     "/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger",
 };
 
-Json BuildMounts(const SandboxSpecInput& input) {
+bool Privileged(const SandboxSpecInput& input) {
+  return input.config.linux().security_context().privileged();
+}
+
+// The mounts of a pod that owns them: containers' namespaces are made from this one, so
+// that each mount here is one that every container's start has to take away again.
+Json OwnMounts(const SandboxSpecInput& input) {
+  Json out = Json::array();
+  const auto add = [&out](const std::string& path, const char* type, const char* source,
+                          std::vector<std::string> options) {
+    options.insert(options.begin(), {"nosuid", "nodev"});
+    out.push_back(
+        {{"destination", path}, {"type", type}, {"source", source}, {"options", options}});
+  };
   // A network namespace has one sysfs, and its first mount decides whether any can
   // be written: pause makes room for the privileged containers that come later.
-  Json out = DefaultMounts(
-      {.privileged = input.config.linux().security_context().privileged(), .cgroup = false});
+  if (Privileged(input)) add("/sys", "sysfs", "sysfs", {"noexec", "rw"});
+  if (!HostIpc(input.config)) out.push_back(PrivateShm());
+  for (const PodTmpfs& each : input.tmpfs) {
+    std::vector<std::string> options = {absl::StrCat("mode=", each.mode)};
+    if (each.bytes > 0) options.push_back(absl::StrCat("size=", each.bytes));
+    // Secrets stay out of swap where the kernel can keep them out.
+    if (input.host.kernel_at_least(6, 4)) options.push_back("noswap");
+    add(each.path, "tmpfs", "crisp-volumes", std::move(options));
+  }
+  return out;
+}
+
+Json BuildMounts(const SandboxSpecInput& input) {
+  if (input.owns_mounts) return OwnMounts(input);
+  // As in OwnMounts: a writable /sys for privileged pods.
+  Json out = DefaultMounts({.privileged = Privileged(input), .cgroup = false});
   if (!input.shm_path.empty()) {
-    Json shm = MountToOci({"/dev/shm", input.shm_path});
-    shm["options"] = {"rbind", "rprivate", "rw", "nosuid", "noexec", "nodev"};
-    out.push_back(std::move(shm));
+    out.push_back(MountToOci({.container_path = "/dev/shm",
+                              .host_path = input.shm_path,
+                              .options = {"nosuid", "noexec", "nodev"}}));
   }
   std::vector<SpecMount> mounts = input.mounts;
   SortByDepth(&mounts);
@@ -71,9 +98,13 @@ absl::StatusOr<Json> BuildSandboxSpec(const SandboxSpecInput& input) {
                   {"oomScoreAdj", ClampOomScoreAdj(kOomScoreAdj, input.host)}};
   Json linux_part = {
       {"namespaces", SandboxNamespaces(input.config, input.netns_path, input.host.cgroup_v2())},
-      {"resources", {{"devices", DefaultDeviceRules()}, {"cpu", {{"shares", kCpuShares}}}}},
-      {"maskedPaths", kMaskedPaths},
-      {"readonlyPaths", kReadonlyPaths}};
+      {"resources", {{"devices", DefaultDeviceRules()}, {"cpu", {{"shares", kCpuShares}}}}}};
+  if (!input.owns_mounts) {
+    linux_part["maskedPaths"] = kMaskedPaths;
+    linux_part["readonlyPaths"] = kReadonlyPaths;
+  } else if (Privileged(input)) {
+    linux_part["maskedPaths"] = {"/sys/firmware", "/sys/devices/virtual/powercap"};
+  }
   if (!sysctls.empty()) linux_part["sysctl"] = sysctls;
   if (!input.cgroup_path.empty()) linux_part["cgroupsPath"] = input.cgroup_path;
   // The pod's own profile is for its containers; pause needs less than the default.

@@ -6,6 +6,7 @@
 #ifndef CRISP_CRI_SPEC_SANDBOX_SPEC_H_
 #define CRISP_CRI_SPEC_SANDBOX_SPEC_H_
 
+#include <cstdint>
 #include <nlohmann/json.hpp>
 #include <string>
 #include <vector>
@@ -17,6 +18,13 @@
 #include "cri/spec/seccomp_profile.h"
 
 namespace crisp::cri {
+
+// A tmpfs of the pod's own.
+struct PodTmpfs {
+  std::string path;
+  int64_t bytes = 0;  // 0: the kernel's default bound, half of the memory.
+  std::string mode = "0700";
+};
 
 struct SandboxSpecInput {
   const runtime::v1::PodSandboxConfig& config;
@@ -32,6 +40,12 @@ struct SandboxSpecInput {
   std::string shm_path;           // Bound at /dev/shm; "" leaves it out.
   std::vector<SpecMount> mounts;  // More binds, e.g. volumes.
   std::string pause_image;        // For the annotation that says so.
+
+  // For a driver that owns_pod_mounts(): pause's mount namespace then has its root, the
+  // pod's /dev/shm (shm_path and `mounts` do not count) and these, and nothing that
+  // only pause itself would need.
+  bool owns_mounts = false;
+  std::vector<PodTmpfs> tmpfs;
 };
 
 absl::StatusOr<nlohmann::json> BuildSandboxSpec(const SandboxSpecInput& input);

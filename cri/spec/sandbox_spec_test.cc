@@ -69,6 +69,31 @@ TEST_F(SandboxSpecTest, SysIsWritableForPrivilegedPodsOnly) {
   EXPECT_THAT(sys_options(), HasSubstr("\"rw\""));
 }
 
+TEST_F(SandboxSpecTest, APodThatOwnsItsMountsHasNoOthers) {
+  SandboxSpecInput input{config_, host_, &seccomp()};
+  input.netns_path = "/run/netns/abc";
+  input.shm_path = "/run/shm";
+  input.owns_mounts = true;
+  input.tmpfs = {{"/volumes", 4096}, {"/volumes/cache", 0, "0777"}};
+  ASSERT_OK_AND_ASSIGN(auto spec, BuildSandboxSpec(input));
+  const auto& mounts = spec["mounts"];
+  ASSERT_EQ(mounts.size(), 3u);
+  EXPECT_EQ(mounts[0]["destination"], "/dev/shm");
+  EXPECT_EQ(mounts[0]["type"], "tmpfs");
+  EXPECT_EQ(mounts[1]["options"], nlohmann::json({"nosuid", "nodev", "mode=0700", "size=4096"}));
+  EXPECT_EQ(mounts[2]["options"], nlohmann::json({"nosuid", "nodev", "mode=0777"}));
+  EXPECT_FALSE(spec["linux"].contains("maskedPaths"));
+
+  // Privileged containers of the pod may write /sys.
+  config_.mutable_linux()->mutable_security_context()->set_privileged(true);
+  config_.mutable_linux()->mutable_security_context()->mutable_namespace_options()->set_ipc(
+      runtime::v1::NamespaceMode::NODE);
+  input.tmpfs.clear();
+  ASSERT_OK_AND_ASSIGN(spec, BuildSandboxSpec(input));
+  ASSERT_EQ(spec["mounts"].size(), 1u);
+  EXPECT_EQ(spec["mounts"][0]["destination"], "/sys");
+}
+
 TEST_F(SandboxSpecTest, HostNetworkHasTheHostsName) {
   config_.mutable_linux()->mutable_security_context()->mutable_namespace_options()->set_network(
       runtime::v1::NamespaceMode::NODE);
