@@ -5,6 +5,8 @@
 #ifndef CRISP_CRI_CONTAINERS_CONTAINER_CONTEXT_H_
 #define CRISP_CRI_CONTAINERS_CONTAINER_CONTEXT_H_
 
+#include <string>
+
 #include "base/background.h"
 #include "cri/containers/container_store.h"
 #include "cri/pods/pod_context.h"
@@ -18,6 +20,7 @@ struct ContainerContext {
   ContainerStore* containers = nullptr;
   ImageStore* images = nullptr;
   Background* tidy = nullptr;
+  std::string rootfs_dir;  // <root>/containers
 };
 
 }  // namespace crisp::cri

@@ -11,8 +11,8 @@
 #include "base/log.h"
 #include "base/safe_path.h"
 #include "base/status_macros.h"
+#include "cri/containers/container_rootfs.h"
 #include "cri/containers/remove_container.h"
-#include "cri/containers/rootfs_view.h"
 #include "cri/images/image_store.h"
 #include "cri/pods/pod_files.h"
 #include "cri/spec/container_spec.h"
@@ -56,7 +56,6 @@ std::shared_ptr<Container> Draft(const ContainerContext& context, const std::sha
   record.set_created_at(context.node->clock->NowNs());
   record.set_image_id(image.id);
   record.set_image_ref(image.repo_digests.empty() ? image.id : image.repo_digests.front());
-  record.set_snapshot_key(record.id());
   record.set_cgroup_path(ContainerCgroup(*pod, record.id()));
   if (!pod->config().log_directory().empty() && !config.log_path().empty()) {
     record.set_log_path(JoinPath(pod->config().log_directory(), config.log_path()));
@@ -115,7 +114,9 @@ absl::StatusOr<std::vector<SpecMount>> ResolveVolumes(const ContainerContext& co
                       .host_path = mount.host_path,
                       .read_only = mount.read_only,
                       .recursive_read_only = mount.recursive_read_only,
-                      .propagation = PropagationOf(mount.propagation)});
+                      .propagation = PropagationOf(mount.propagation),
+                      .from_pod = mount.from_pod,
+                      .sub_path = mount.sub_path});
   }
   return mounts;
 }
@@ -141,7 +142,11 @@ absl::StatusOr<nlohmann::json> BuildSpec(const ContainerContext& context,
                                          const ResolvedUser& user,
                                          std::vector<SpecMount> volume_mounts) {
   const Pod& pod = *container.pod();
-  const PodRecord pod_facts = pod.facts().Get();
+  CRISP_ASSIGN_OR_RETURN(TaskDriver * driver, context.node->handlers->Find(pod.runtime_handler()));
+  const bool shm_from_pod = driver->owns_pod_mounts() && !pod.host_ipc();
+  const auto [pause_pid, netns_path] = pod.facts().Read([](const PodRecord& facts) {
+    return std::make_pair(static_cast<pid_t>(facts.pause_pid()), facts.netns_path());
+  });
   const ImageConfigView image_view = ViewOf(image.config);
   CRISP_ASSIGN_OR_RETURN(const pid_t target_pid, TargetPid(context, container));
   ContainerSpecInput input{.config = container.config(),
@@ -151,13 +156,14 @@ absl::StatusOr<nlohmann::json> BuildSpec(const ContainerContext& context,
                            .seccomp = context.node->seccomp,
                            .container_id = container.id(),
                            .sandbox_id = pod.id(),
-                           .pause_pid = static_cast<pid_t>(pod_facts.pause_pid()),
-                           .netns_path = pod_facts.netns_path(),
+                           .pause_pid = pause_pid,
+                           .netns_path = netns_path,
                            .target_pid = target_pid,
                            .hostname = PodHostname(pod, context.node->node_name),
                            .cgroup_path = ContainerCgroup(pod, container.id()),
                            .user = user,
-                           .shm_path = pod.ShmPath(),
+                           .shm_path = shm_from_pod ? "/dev/shm" : pod.ShmPath(),
+                           .shm_from_pod = shm_from_pod,
                            .hosts_path = pod.HostsPath(),
                            .hostname_path = pod.HostnamePath(),
                            .resolv_path = pod.ResolvConfPath(),
@@ -177,24 +183,27 @@ runtime::v1::ContainerUser UserForStatus(const ResolvedUser& user) {
 
 absl::Status Make(const ContainerContext& context, Container& container, const Image& image) {
   // The record comes before the snapshot: what recovery finds, it can undo.
-  CRISP_RETURN_IF_ERROR(container.facts().Update([](ContainerRecord&) {}));
+  const bool snapshot = !PinsLayers(context, container, image);
+  CRISP_RETURN_IF_ERROR(container.facts().Update([&](ContainerRecord& facts) {
+    if (snapshot) facts.set_snapshot_key(container.id());
+  }));
   CRISP_ASSIGN_OR_RETURN(
       const int stop_signal,
       EffectiveStopSignal(container.config().stop_signal(), image.config.stop_signal));
-  CRISP_ASSIGN_OR_RETURN(const std::vector<containerd::types::Mount> rootfs,
-                         Annotate(context.images->PrepareSnapshot(image, container.id()),
-                                  "prepare the root filesystem"));
-  CRISP_ASSIGN_OR_RETURN(const UniqueFd root,
-                         Annotate(OpenRootfsView(rootfs), "look into the root filesystem"));
   CRISP_ASSIGN_OR_RETURN(
-      const ResolvedUser user,
-      ResolveUser(container.config().linux().security_context(), image.config.user, root.get()));
+      const ContainerRootfs rootfs,
+      Annotate(MakeRootfs(context, container, image), "prepare the root filesystem"));
+  CRISP_ASSIGN_OR_RETURN(const ResolvedUser user,
+                         ResolveUser(container.config().linux().security_context(),
+                                     image.config.user, rootfs.view->get()));
   CRISP_ASSIGN_OR_RETURN(std::vector<SpecMount> volume_mounts,
                          ResolveVolumes(context, container, image.config));
   CRISP_ASSIGN_OR_RETURN(const nlohmann::json spec,
                          BuildSpec(context, container, image, user, std::move(volume_mounts)));
   return container.facts().Update([&](ContainerRecord& facts) {
     facts.set_spec_json(spec.dump());
+    facts.set_layers_key(rootfs.layers_key);
+    facts.mutable_lower_dirs()->Assign(rootfs.lower_dirs.begin(), rootfs.lower_dirs.end());
     facts.set_stop_signal(stop_signal);
     *facts.mutable_user() = UserForStatus(user);
     facts.set_created(true);

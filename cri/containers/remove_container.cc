@@ -1,8 +1,8 @@
 #include "cri/containers/remove_container.h"
 
 #include "base/status_macros.h"
+#include "cri/containers/container_rootfs.h"
 #include "cri/containers/stop_container.h"
-#include "cri/images/image_store.h"
 
 namespace crisp::cri {
 namespace {
@@ -23,8 +23,7 @@ absl::Status RemoveContainer(const ContainerContext& context, Container& contain
                            context.node->handlers->Find(container.pod()->runtime_handler()));
     CRISP_RETURN_IF_ERROR(Annotate(driver->Delete(container.id()), "delete the task"));
   }
-  CRISP_RETURN_IF_ERROR(
-      Annotate(context.images->RemoveSnapshot(container.id()), "remove the root filesystem"));
+  CRISP_RETURN_IF_ERROR(Annotate(RemoveRootfs(context, container), "remove the root filesystem"));
   CRISP_RETURN_IF_ERROR(
       Annotate(context.node->volumes->ReleaseContainer(container.pod()->id(), container.id()),
                "release the container's volumes"));

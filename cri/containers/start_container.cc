@@ -6,7 +6,7 @@
 #include "absl/strings/str_cat.h"
 #include "base/log.h"
 #include "base/status_macros.h"
-#include "cri/images/image_store.h"
+#include "cri/containers/container_rootfs.h"
 
 namespace crisp::cri {
 namespace {
@@ -36,7 +36,7 @@ absl::Status Launch(const ContainerContext& context, TaskDriver* driver, Contain
   TaskSpec task = TaskOf(container);
   task.spec_json =
       container.facts().Read([](const ContainerRecord& facts) { return facts.spec_json(); });
-  CRISP_ASSIGN_OR_RETURN(task.rootfs, context.images->SnapshotMounts(container.id()));
+  CRISP_ASSIGN_OR_RETURN(task.rootfs, RootfsMounts(context, container));
   CRISP_RETURN_IF_ERROR(
       container.facts().Update([](ContainerRecord& facts) { facts.set_task_attempted(true); }));
   CRISP_ASSIGN_OR_RETURN(const uint32_t pid, driver->Create(task));

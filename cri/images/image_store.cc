@@ -48,6 +48,7 @@ class ImageStore::Impl {
         clock_(clock),
         records_(containerd),
         snapshots_(containerd),
+        pins_(&snapshots_),
         meter_(containerd, clock),
         unpacker_(containerd),
         importer_(containerd),
@@ -71,7 +72,11 @@ class ImageStore::Impl {
                                                                  const SnapshotStore::Labels&,
                                                                  const std::string&);
   absl::StatusOr<Mounts> Make(MakeSnapshot make, const Image& image, const std::string& key,
-                              const std::string& lease);
+                              const std::string& lease, SnapshotStore::Labels labels = {});
+
+  absl::StatusOr<PinnedLayers> Pin(const Image& image, const std::string& user);
+  absl::Status Unpin(const std::string& key, const std::string& user);
+  absl::Status RecoverPins(const std::map<std::string, std::string>& users);
 
   Containerd* containerd() { return containerd_; }
   const ImageCatalog& catalog() const { return catalog_; }
@@ -82,11 +87,15 @@ class ImageStore::Impl {
   // Writes the rows of `content`, its id's included, then tells the catalog.
   absl::Status Publish(const ImageContent& content, std::vector<std::string> names)
       ABSL_LOCKS_EXCLUDED(rows_mu_);
+  // An image with these layers other than the one with the id `except`.
+  bool HasChain(absl::string_view chain_id, absl::string_view except = "") const;
+  absl::Status DropPins(const Image& image);
 
   Containerd* const containerd_;
   Clock* const clock_;
   ImageRecords records_;
   SnapshotStore snapshots_;
+  LayerPins pins_;
   FsUsageMeter meter_;
   Unpacker unpacker_;
   Importer importer_;
@@ -181,18 +190,23 @@ absl::Status ImageStore::Impl::Remove(const std::string& ref) {
   absl::MutexLock lock(&rows_mu_);
   const std::vector<std::string> names = catalog_.Names(image->id);
   for (size_t i = 0; i < names.size(); ++i) {
-    CRISP_RETURN_IF_ERROR(records_.Delete(names[i], /*collect=*/i + 1 == names.size()));
+    const bool last = i + 1 == names.size();
+    // Before the last name: the collection that follows it shall free the layers.
+    if (last) CRISP_RETURN_IF_ERROR(DropPins(*image));
+    CRISP_RETURN_IF_ERROR(records_.Delete(names[i], /*collect=*/last));
   }
   catalog_.Remove(image->id);
+  // A container that ended meanwhile has left the view to the image.
+  CRISP_RETURN_IF_ERROR(DropPins(*image));
   return absl::OkStatus();
 }
 
 absl::StatusOr<ImageStore::Impl::Mounts> ImageStore::Impl::Make(MakeSnapshot make,
                                                                 const Image& image,
                                                                 const std::string& key,
-                                                                const std::string& lease) {
-  const SnapshotStore::Labels labels = {
-      {kRootLabel, absl::FormatTime(absl::RFC3339_sec, clock_->Now(), absl::UTCTimeZone())}};
+                                                                const std::string& lease,
+                                                                SnapshotStore::Labels labels) {
+  labels[kRootLabel] = absl::FormatTime(absl::RFC3339_sec, clock_->Now(), absl::UTCTimeZone());
   absl::StatusOr<Mounts> mounts = (snapshots_.*make)(key, image.chain_id, labels, lease);
   if (absl::IsNotFound(mounts.status())) {
     // Someone removed the unpacked layers; the compressed ones may still be there.
@@ -204,6 +218,34 @@ absl::StatusOr<ImageStore::Impl::Mounts> ImageStore::Impl::Make(MakeSnapshot mak
   }
   if (absl::IsAlreadyExists(mounts.status())) mounts = snapshots_.MountsOf(key);
   return Annotate(std::move(mounts), "snapshot ", key, " of image ", image.id);
+}
+
+absl::StatusOr<PinnedLayers> ImageStore::Impl::Pin(const Image& image, const std::string& user) {
+  return pins_.Pin(image.chain_id, user, [&](const std::string& key) {
+    return Make(&SnapshotStore::View, image, key, "", {{LayerPins::kLabel, image.chain_id}});
+  });
+}
+
+bool ImageStore::Impl::HasChain(absl::string_view chain_id, absl::string_view except) const {
+  for (const Image& image : catalog_.List()) {
+    if (image.chain_id == chain_id && image.id != except) return true;
+  }
+  return false;
+}
+
+absl::Status ImageStore::Impl::DropPins(const Image& image) {
+  if (image.chain_id.empty() || HasChain(image.chain_id, image.id)) return absl::OkStatus();
+  return pins_.Drop(image.chain_id);
+}
+
+absl::Status ImageStore::Impl::Unpin(const std::string& key, const std::string& user) {
+  return pins_.Unpin(key, user, HasChain(LayerPins::ChainOf(key)));
+}
+
+absl::Status ImageStore::Impl::RecoverPins(const std::map<std::string, std::string>& users) {
+  std::set<std::string> chain_ids;
+  for (const Image& image : catalog_.List()) chain_ids.insert(image.chain_id);
+  return pins_.Recover(users, chain_ids);
 }
 
 ImageStore::ImageStore(Containerd* containerd, Clock* clock, ImageStoreOptions options)
@@ -254,6 +296,20 @@ absl::StatusOr<std::vector<containerd::types::Mount>> ImageStore::SnapshotMounts
 
 absl::Status ImageStore::RemoveSnapshot(const std::string& key) {
   return impl_->snapshots().Remove(key);
+}
+
+bool ImageStore::pins_layers() const { return impl_->containerd()->snapshotter() == "overlayfs"; }
+
+absl::StatusOr<PinnedLayers> ImageStore::PinLayers(const Image& image, const std::string& user) {
+  return impl_->Pin(image, user);
+}
+
+absl::Status ImageStore::UnpinLayers(const std::string& key, const std::string& user) {
+  return impl_->Unpin(key, user);
+}
+
+absl::Status ImageStore::RecoverPins(const std::map<std::string, std::string>& users) {
+  return impl_->RecoverPins(users);
 }
 
 absl::StatusOr<SnapshotUsage> ImageStore::Usage(const std::string& key) {

@@ -17,6 +17,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <memory>
 #include <string>
 #include <vector>
@@ -31,6 +32,7 @@
 #include "cri/images/fs_usage.h"
 #include "cri/images/image.h"
 #include "cri/images/import/archive_reader.h"
+#include "cri/images/layer_pins.h"
 #include "cri/images/registry/credentials.h"
 
 namespace crisp::cri {
@@ -88,6 +90,17 @@ class ImageStore {
   // How to mount a snapshot that exists, whether or not its image still does.
   absl::StatusOr<std::vector<containerd::types::Mount>> SnapshotMounts(const std::string& key);
   absl::Status RemoveSnapshot(const std::string& key);  // OK if absent.
+
+  // Whether PinLayers works: the snapshotter is overlayfs.
+  bool pins_layers() const;
+  // The layers of `image`, for containers that put an upper directory of their own on
+  // them. They stay until UnpinLayers, even if the image goes. No call to containerd but
+  // for the first user. The image has layers.
+  absl::StatusOr<PinnedLayers> PinLayers(const Image& image, const std::string& user);
+  absl::Status UnpinLayers(const std::string& key, const std::string& user);
+  // After Load, before the first PinLayers: who uses which pinned layers (user -> key).
+  absl::Status RecoverPins(const std::map<std::string, std::string>& users);
+
   absl::StatusOr<SnapshotUsage> Usage(const std::string& key);
 
  private:

@@ -14,6 +14,7 @@
 #include "base/log.h"
 #include "base/safe_path.h"
 #include "base/status_macros.h"
+#include "cri/containers/container_rootfs.h"
 #include "cri/containers/remove_container.h"
 #include "cri/images/image_store.h"
 #include "cri/pods/pod_cgroup.h"
@@ -167,11 +168,14 @@ std::vector<std::string> LivePods(const ContainerContext& context) {
 absl::Status Recover(const ContainerContext& context) {
   const absl::Duration start = context.node->clock->Steady();
   CRISP_ASSIGN_OR_RETURN(const LoadedRecords loaded, LoadRecords(context));
-  LogIfError(context.node->volumes->Recover(LivePods(context)), "cannot take over all volumes", "");
+  LogIfError(RecoverRootfs(context), "cannot take over all root filesystems", "");
   ReconcileAll(context, loaded);
+  // Now that it is known which pods still have mounts of their own.
+  LogIfError(context.node->volumes->Recover(LivePods(context)), "cannot take over all volumes", "");
   UndoHalfMade(context);
   SweepTasks(context);
   SweepDamaged(context, loaded);
+  SweepRootfs(context);
   SweepNetwork(context);
   SweepCgroupsForAWhile(context);
   LogInfo("recovered", {{"pods", loaded.pods},

@@ -1,4 +1,4 @@
-#include "cri/containers/rootfs_view.h"
+#include "cri/images/rootfs_view.h"
 
 #include <fcntl.h>
 #include <linux/mount.h>
@@ -73,6 +73,16 @@ absl::StatusOr<UniqueFd> MountInPrivateNamespace(const std::vector<std::string>&
 }
 
 }  // namespace
+
+absl::StatusOr<std::vector<std::string>> LowerDirsOf(
+    const std::vector<containerd::types::Mount>& mounts) {
+  if (mounts.size() == 1 && mounts[0].type() == "overlay") return LowerDirs(mounts[0]);
+  // A view of a single layer is that layer.
+  if (mounts.size() == 1 && mounts[0].type() == "bind") {
+    return std::vector<std::string>{mounts[0].source()};
+  }
+  return absl::UnimplementedError("a root filesystem that is not overlayfs");
+}
 
 absl::StatusOr<UniqueFd> OpenRootfsView(const std::vector<containerd::types::Mount>& mounts) {
   if (mounts.size() != 1) {

@@ -6,9 +6,10 @@
 //
 // Threads: a free function.
 // Errors:  errno; Unimplemented for a mount type other than bind and overlay.
-#ifndef CRISP_CRI_CONTAINERS_ROOTFS_VIEW_H_
-#define CRISP_CRI_CONTAINERS_ROOTFS_VIEW_H_
+#ifndef CRISP_CRI_IMAGES_ROOTFS_VIEW_H_
+#define CRISP_CRI_IMAGES_ROOTFS_VIEW_H_
 
+#include <string>
 #include <vector>
 
 #include "absl/status/statusor.h"
@@ -17,9 +18,14 @@
 
 namespace crisp::cri {
 
+// The layers, the uppermost first, that `mounts` (of an unused snapshot or a view of
+// overlayfs) put together.
+absl::StatusOr<std::vector<std::string>> LowerDirsOf(
+    const std::vector<containerd::types::Mount>& mounts);
+
 // A directory descriptor of the root that `mounts` (of an unused snapshot) make.
 absl::StatusOr<UniqueFd> OpenRootfsView(const std::vector<containerd::types::Mount>& mounts);
 
 }  // namespace crisp::cri
 
-#endif  // CRISP_CRI_CONTAINERS_ROOTFS_VIEW_H_
+#endif  // CRISP_CRI_IMAGES_ROOTFS_VIEW_H_
