@@ -141,11 +141,29 @@ class TableReader {
   absl::Status status_;
 };
 
+constexpr char kNativeDriver[] = "native";
+
+absl::Status CheckRuntime(const std::string& name, const RuntimeHandlerConfig& runtime) {
+  const std::string key = absl::StrCat("runtimes.", name);
+  if (runtime.driver == kNativeDriver) {
+    if (runtime.type.empty() && runtime.binary.empty()) return absl::OkStatus();
+    return absl::InvalidArgumentError(
+        absl::StrCat(key, ": the native driver takes neither type nor binary"));
+  }
+  if (runtime.driver != "containerd") {
+    return absl::InvalidArgumentError(absl::StrCat(
+        key, ".driver: want \"native\" or \"containerd\", got \"", runtime.driver, "\""));
+  }
+  if (runtime.type.empty()) return absl::InvalidArgumentError(absl::StrCat(key, ".type: empty"));
+  return absl::OkStatus();
+}
+
 absl::Status ReadRuntimes(TableReader& table, Config* config) {
   config->runtimes.clear();
   table.Tables([config](const std::string& name, TableReader& runtime) {
     RuntimeHandlerConfig entry;
     runtime.String("driver", &entry.driver);
+    if (entry.driver == kNativeDriver) entry.type.clear();
     runtime.String("type", &entry.type);
     runtime.String("binary", &entry.binary);
     config->runtimes[name] = std::move(entry);
@@ -162,6 +180,7 @@ absl::Status ReadAllKeys(const toml::table& document, Config* config) {
   top.String("node_name", &config->node_name);
   top.String("cgroup_parent", &config->cgroup_parent);
   top.String("pause_binary", &config->pause_binary);
+  top.String("shim_binary", &config->shim_binary);
   top.String("default_runtime", &config->default_runtime);
   top.Table("log", [&](TableReader& log) {
     std::string format = "text";
@@ -247,13 +266,12 @@ absl::Status CheckConfig(const Config& config) {
     return absl::InvalidArgumentError(absl::StrCat("listen: a socket path has at most ",
                                                    kMaxSocketPath, " bytes, this has ", length));
   }
+  int native = 0;
   for (const auto& [name, runtime] : config.runtimes) {
-    if (runtime.driver != "containerd") {
-      return absl::InvalidArgumentError(absl::StrCat(
-          "runtimes.", name, ".driver: want \"containerd\", got \"", runtime.driver, "\""));
-    }
-    if (runtime.type.empty()) {
-      return absl::InvalidArgumentError(absl::StrCat("runtimes.", name, ".type: empty"));
+    CRISP_RETURN_IF_ERROR(CheckRuntime(name, runtime));
+    if (runtime.driver == kNativeDriver && ++native > 1) {
+      return absl::InvalidArgumentError(
+          absl::StrCat("runtimes.", name, ": another one has the native driver already"));
     }
   }
   if (config.runtimes.count(config.default_runtime) == 0) {
@@ -287,6 +305,8 @@ std::string DefaultConfigToml() {
       config.cgroup_parent, "\"\n",
       "# The binary that holds a pod; empty: crisp-pause beside crispd.\n"
       "pause_binary = \"\"\n"
+      "# The binary that runs a pod; empty: containerd-shim-crisp-v1 beside crispd.\n"
+      "shim_binary = \"\"\n"
       "# The entry of [runtimes] for pods that name no runtime handler.\n"
       "default_runtime = \"",
       config.default_runtime, "\"\n\n",
@@ -324,6 +344,10 @@ std::string DefaultConfigToml() {
       "# Images that kubelet must not collect.\n"
       "pinned_images = []\n\n"
       "# One table a runtime handler: the names that a RuntimeClass can ask for.\n"
+      "# crisp's own shim, which launches containers itself.\n"
+      "[runtimes.crisp]\n"
+      "driver = \"native\"\n\n"
+      "# Any other shim, through containerd.\n"
       "[runtimes.runc]\n"
       "driver = \"containerd\"\n"
       "type = \"io.containerd.runc.v2\"\n"

@@ -43,7 +43,8 @@ struct RegistryConfig {
 
 // One entry of [runtimes]: a runtime handler and the driver behind it.
 struct RuntimeHandlerConfig {
-  std::string driver = "containerd";  // The only one in this version.
+  std::string driver = "containerd";  // Or "native": crisp's own shim, at most once.
+  // For "containerd" only.
   std::string type = "io.containerd.runc.v2";
   std::string binary;  // BinaryName for the runc shim: "", "runc", "crun", a path.
 };
@@ -57,8 +58,10 @@ struct Config {
   std::string node_name;  // Empty: the host's name.
   std::string cgroup_parent = "/crisp";
   std::string pause_binary;  // Empty: crisp-pause beside crispd, or in libexec.
-  std::string default_runtime = "runc";
-  std::map<std::string, RuntimeHandlerConfig> runtimes = {{"runc", RuntimeHandlerConfig()}};
+  std::string shim_binary;   // Empty: containerd-shim-crisp-v1, likewise.
+  std::string default_runtime = "crisp";
+  std::map<std::string, RuntimeHandlerConfig> runtimes = {
+      {"crisp", {.driver = "native", .type = ""}}, {"runc", RuntimeHandlerConfig()}};
   ContainerdConfig containerd;
   NetworkConfig network;
   RegistryConfig registry;

@@ -15,7 +15,10 @@ TEST(ConfigTest, TheDefaultFileIsTheDefaults) {
   EXPECT_EQ(parsed.network.bin_dirs, built_in.network.bin_dirs);
   EXPECT_EQ(parsed.network.plugin_timeout, built_in.network.plugin_timeout);
   EXPECT_EQ(parsed.registry.no_progress_timeout, built_in.registry.no_progress_timeout);
-  EXPECT_EQ(parsed.runtimes.count("runc"), 1u);
+  EXPECT_EQ(parsed.default_runtime, "crisp");
+  EXPECT_EQ(parsed.runtimes.size(), 2u);
+  EXPECT_EQ(parsed.runtimes.at("crisp").driver, "native");
+  EXPECT_EQ(parsed.runtimes.at("runc").type, "io.containerd.runc.v2");
   EXPECT_OK(CheckConfig(parsed));
 }
 
@@ -65,6 +68,18 @@ TEST(ConfigTest, CheckJudgesTheWhole) {
   long_path.listen = "unix:///" + std::string(200, 'a');
   EXPECT_THAT(CheckConfig(long_path),
               StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("107")));
+  Config two_native;
+  two_native.runtimes["second"] = {.driver = "native", .type = ""};
+  EXPECT_THAT(CheckConfig(two_native),
+              StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("runtimes.second")));
+  Config typed;
+  typed.runtimes["crisp"].type = "io.containerd.runc.v2";
+  EXPECT_THAT(CheckConfig(typed),
+              StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("neither type nor binary")));
+  Config unknown;
+  unknown.runtimes["x"].driver = "docker";
+  EXPECT_THAT(CheckConfig(unknown),
+              StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("runtimes.x.driver")));
   Config no_default;
   no_default.default_runtime = "kata";
   EXPECT_THAT(CheckConfig(no_default),

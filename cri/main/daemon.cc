@@ -22,13 +22,16 @@
 #include "cri/images/image_service.h"
 #include "cri/images/image_store.h"
 #include "cri/images/import_service.h"
+#include "cri/main/installed.h"
 #include "cri/main/pause_rootfs.h"
 #include "cri/main/server.h"
 #include "cri/main/state_lock.h"
 #include "cri/pods/pod_cgroup.h"
+#include "cri/pods/pod_root.h"
 #include "cri/recovery/recover.h"
 #include "cri/rpc/runtime_service.h"
 #include "cri/task/containerd_driver.h"
+#include "cri/task/native_driver.h"
 #include "cri/volumes_rpc/volumes_service.h"
 #include "netns/pod_network.h"
 #include "volumes/object_store.h"
@@ -77,6 +80,8 @@ struct Daemon::Parts {
   absl::Status ProbeHost();
   absl::Status ConnectContainerd();
   absl::Status OpenVolumesAndNetwork();
+  absl::StatusOr<std::unique_ptr<TaskDriver>> MakeDriver(const std::string& name,
+                                                         const RuntimeHandlerConfig& runtime);
   absl::Status MakeDrivers();
   void Wire();
   absl::Status Serve();
@@ -136,6 +141,10 @@ absl::Status Daemon::Parts::OpenVolumesAndNetwork() {
   volume_options.disk_dir = JoinPath(config.root, "pods");
   volume_options.objects = objects.get();
   volume_options.clock = Clock::Real();
+  volume_options.open_root = [this](const std::string& id) -> absl::StatusOr<UniqueFd> {
+    CRISP_ASSIGN_OR_RETURN(const std::shared_ptr<Pod> pod, pods.Find(id));
+    return OpenPodRoot(*pod);
+  };
   CRISP_RETURN_IF_ERROR(MakeDirs(volume_options.disk_dir, 0700));
   volumes = std::make_unique<volumes::PodVolumes>(std::move(volume_options));
 
@@ -152,15 +161,27 @@ absl::Status Daemon::Parts::OpenVolumesAndNetwork() {
   return absl::OkStatus();
 }
 
+absl::StatusOr<std::unique_ptr<TaskDriver>> Daemon::Parts::MakeDriver(
+    const std::string& name, const RuntimeHandlerConfig& runtime) {
+  if (runtime.driver == "native") {
+    NativeDriver::Options options;
+    options.state_dir = JoinPath(config.state, "shims");
+    CRISP_ASSIGN_OR_RETURN(options.shim_binary, FindInstalled("containerd-shim-crisp-v1",
+                                                              config.shim_binary, "shim_binary"));
+    return NativeDriver::Open(std::move(options));
+  }
+  ContainerdDriver::Options options;
+  options.state_dir = JoinPath(JoinPath(config.state, "tasks"), name);
+  options.runtime_name = runtime.type;
+  options.runtime_binary = runtime.binary;
+  return ContainerdDriver::Open(containerd.get(), std::move(options));
+}
+
 absl::Status Daemon::Parts::MakeDrivers() {
   exits = std::make_unique<ExitMonitor>(&context);
   for (const auto& [name, runtime] : config.runtimes) {
-    ContainerdDriver::Options options;
-    options.state_dir = JoinPath(JoinPath(config.state, "tasks"), name);
-    options.runtime_name = runtime.type;
-    options.runtime_binary = runtime.binary;
     CRISP_ASSIGN_OR_RETURN(std::shared_ptr<TaskDriver> driver,
-                           ContainerdDriver::Open(containerd.get(), std::move(options)));
+                           Annotate(MakeDriver(name, runtime), "runtimes.", name));
     driver->OnExit([monitor = exits.get()](const std::string& id, const TaskExit& exit) {
       monitor->OnExit(id, exit);
     });
@@ -183,6 +204,7 @@ void Daemon::Parts::Wire() {
   context.containers = &containers;
   context.images = images.get();
   context.tidy = tidy.get();
+  context.rootfs_dir = JoinPath(config.root, "containers");
 }
 
 absl::Status Daemon::Parts::Serve() {
@@ -206,7 +228,8 @@ absl::StatusOr<std::unique_ptr<Daemon>> Daemon::Start(Config config) {
   parts->node.pods_dir = JoinPath(c.state, "pods");
   parts->node.netns_dir = JoinPath(c.state, "netns");
   for (const std::string& directory :
-       {c.root, c.state, parts->node.pods_dir, parts->node.netns_dir, JoinPath(c.state, "tasks")}) {
+       {c.root, JoinPath(c.root, "containers"), c.state, parts->node.pods_dir,
+        parts->node.netns_dir, JoinPath(c.state, "tasks")}) {
     CRISP_RETURN_IF_ERROR(MakeDirs(directory, 0700));
   }
   CRISP_ASSIGN_OR_RETURN(parts->lock, LockState(c.state));

@@ -112,7 +112,8 @@ def containerd_objects(node):
             words = line.split()
             if not words or words[0] == "KEY":
                 continue
-            if words[-1] != "Committed":
+            # The view that pins an image's layers goes with the image.
+            if words[-1] != "Committed" and not words[0].startswith("crisp-image-"):
                 found.add(f"{what.split()[0]} {words[0]}")
     return found
 
