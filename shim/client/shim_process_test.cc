@@ -43,7 +43,8 @@ class ShimProcessTest : public ::testing::Test {
     ASSERT_OK(MakeDirs(state_, 0700));
   }
   void TearDown() override {
-    if (!dir_.empty()) EXPECT_OK(RemoveTree(dir_));
+    if (dir_.empty()) return;
+    EXPECT_OK(RemoveTree(dir_));
   }
   std::string Await(const std::string& name) {
     for (int i = 0; i < 2000; ++i) {
