@@ -162,7 +162,7 @@ TaskSpec DriverTestEnv::Spec(const std::string& id, const std::vector<std::strin
                              int64_t memory_bytes) const {
   TaskSpec spec;
   spec.id = id;
-  spec.sandbox_id = "pod";
+  spec.sandbox_id = kPod;
   spec.cgroup_path = absl::StrCat("/", kCgroup, "/", id);
   spec.log_directory = dir_ + "/logs";
   spec.log_path = id + "/0.log";

@@ -19,6 +19,8 @@ namespace crisp::cri {
 
 class DriverTestEnv {
  public:
+  static constexpr char kPod[] = "pod";  // Of every task that Spec makes.
+
   // FailedPrecondition, with the reason, where the machine cannot do it.
   absl::Status SetUp();
   // Everything that is left over, one line each.

@@ -168,8 +168,8 @@ absl::Status NativeDriver::AskToCreate(const TaskSpec& spec, const TaskRef& task
   const std::shared_ptr<shim::ShimClient> client = task->pod->client();
   if (client == nullptr) return absl::UnavailableError("the pod's shim is gone");
   shim::v1::CreateResponse response;
-  CRISP_RETURN_IF_ERROR(client->Call(kShimService, "Create", CreateRequestOf(spec), &response,
-                                     options_.create_timeout));
+  CRISP_RETURN_IF_ERROR(FromLaunch(client->Call(kShimService, "Create", CreateRequestOf(spec),
+                                                &response, options_.create_timeout)));
   absl::MutexLock lock(&mu_);
   task->confirmed = true;
   task->state.pid = response.pid();
@@ -182,7 +182,8 @@ absl::Status NativeDriver::Start(const std::string& id) {
   wire::StartRequest request;
   request.set_id(id);
   CRISP_RETURN_IF_ERROR(Annotate(
-      client->Call(kTaskService, "Start", request, nullptr, options_.start_timeout), "start ", id));
+      FromLaunch(client->Call(kTaskService, "Start", request, nullptr, options_.start_timeout)),
+      "start ", id));
   const TaskRef task = Find(id);
   if (task == nullptr) return absl::OkStatus();
   absl::MutexLock lock(&mu_);
@@ -319,10 +320,11 @@ absl::StatusOr<ExecResult> NativeDriver::ExecSync(const std::string& id,
   request.set_max_output_bytes(options_.max_output_bytes);
   request.set_drain_ns(absl::ToInt64Nanoseconds(options_.exec_drain));
   shim::v1::ExecSyncResponse response;
-  CRISP_RETURN_IF_ERROR(Annotate(client->Call(kShimService, "ExecSync", request, &response,
-                                              bounded ? timeout + options_.exec_drain + kExecMargin
-                                                      : absl::InfiniteDuration()),
-                                 "exec in ", id));
+  const absl::Duration deadline =
+      bounded ? timeout + options_.exec_drain + kExecMargin : absl::InfiniteDuration();
+  CRISP_RETURN_IF_ERROR(
+      Annotate(FromLaunch(client->Call(kShimService, "ExecSync", request, &response, deadline)),
+               "exec in ", id));
   return ExecResult{.out = std::move(*response.mutable_stdout()),
                     .err = std::move(*response.mutable_stderr()),
                     .exit_code = response.exit_code()};

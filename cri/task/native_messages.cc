@@ -48,4 +48,15 @@ TaskExit TaskExitOf(const shim::v1::Exit& exit) {
           .oom_killed = exit.oom_killed()};
 }
 
+absl::Status FromLaunch(const absl::Status& status) {
+  switch (status.code()) {
+    case absl::StatusCode::kNotFound:
+    case absl::StatusCode::kPermissionDenied:
+    case absl::StatusCode::kUnknown:
+      return absl::InternalError(status.message());
+    default:
+      return status;
+  }
+}
+
 }  // namespace crisp::cri

@@ -1,5 +1,6 @@
 #include "cri/task/native_sessions.h"
 
+#include <poll.h>
 #include <signal.h>
 
 #include <utility>
@@ -13,6 +14,7 @@
 #include "base/status_macros.h"
 #include "cri/task/exit_notice.h"
 #include "cri/task/fifo.h"
+#include "cri/task/native_messages.h"
 #include "cri/task/session_fifos.h"
 
 namespace crisp::cri {
@@ -26,6 +28,9 @@ using shim::ShimClient;
 constexpr char kProcessType[] = "types.containerd.io/opencontainers/runtime-spec/1/Process";
 // For calls whose answer nobody waits for.
 constexpr absl::Duration kLater = absl::Seconds(30);
+
+// How long after the end of its output a container's end may become known.
+constexpr absl::Duration kExitGrace = absl::Milliseconds(250);
 
 void Ignore(absl::Status, std::string) {}
 
@@ -183,6 +188,18 @@ class Attached : public Session<TaskSession> {
 
   // Whether that is the container's end of input is the shim's to say.
   void CloseStdin() override { (void)EndInput(); }
+
+  // The shim drops a reader by closing its stream. So does the container's end, of which
+  // the shim tells right after.
+  bool fell_behind() const override {
+    absl::MutexLock lock(&process_->mu);
+    if (process_->mu.AwaitWithTimeout(absl::Condition(&process_->exited), kExitGrace)) return false;
+    for (const int fd : {stdout_fd(), stderr_fd()}) {
+      pollfd stream = {.fd = fd, .events = POLLIN, .revents = 0};
+      if (fd >= 0 && ::poll(&stream, 1, 0) > 0 && (stream.revents & POLLHUP) != 0) return true;
+    }
+    return false;
+  }
 };
 
 }  // namespace
@@ -204,7 +221,8 @@ absl::StatusOr<std::unique_ptr<ExecSession>> NativeSessions::Exec(
   exec.set_terminal(streams.terminal);
   exec.mutable_spec()->set_type_url(kProcessType);
   exec.mutable_spec()->set_value(process_json);
-  CRISP_RETURN_IF_ERROR(process->client->Call(kTaskService, "Exec", exec, nullptr, options_.call));
+  CRISP_RETURN_IF_ERROR(
+      FromLaunch(process->client->Call(kTaskService, "Exec", exec, nullptr, options_.call)));
   wire::StartRequest start;
   start.set_id(task_id);
   start.set_exec_id(process->exec_id);
@@ -212,7 +230,7 @@ absl::StatusOr<std::unique_ptr<ExecSession>> NativeSessions::Exec(
       process->client->Call(kTaskService, "Start", start, nullptr, options_.start);
   if (!started.ok()) {
     process->DeleteLater();
-    return started;
+    return FromLaunch(started);
   }
   const absl::Status opened = process->fifos->OpenStdin(options_.open_stdin);
   process->fifos->RemoveFiles();

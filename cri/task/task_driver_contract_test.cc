@@ -1,6 +1,5 @@
-// The contract of TaskDriver, shown on containerd and runc as they are installed.
-#include "cri/task/containerd_driver.h"
-
+// The contract of TaskDriver: what every driver does, shown on containerd with runc as
+// they are installed, and on the native driver with the real shim.
 #include <poll.h>
 #include <signal.h>
 #include <unistd.h>
@@ -20,7 +19,10 @@
 #include "base/file.h"
 #include "base/ids.h"
 #include "base/status_matchers.h"
+#include "cri/task/containerd_driver.h"
 #include "cri/task/driver_test_env.h"
+#include "cri/task/native_driver.h"
+#include "cri/task/task_driver.h"
 
 namespace crisp::cri {
 namespace {
@@ -47,7 +49,7 @@ bool Eventually(const std::function<bool()>& condition,
   return true;
 }
 
-class ContainerdDriverTest : public ::testing::Test {
+class TaskDriverTest : public ::testing::TestWithParam<std::string> {
  protected:
   static void SetUpTestSuite() {
     env_ = new DriverTestEnv;
@@ -60,24 +62,47 @@ class ContainerdDriverTest : public ::testing::Test {
     delete skip_;
   }
 
+  static bool native() { return GetParam() == "native"; }
+
   void SetUp() override {
     if (!skip_->empty()) GTEST_SKIP() << *skip_;
-    ASSERT_OK_AND_ASSIGN(containerd_, Containerd::Connect(env_->socket(), "crisp-test"));
+    if (!native()) {
+      ASSERT_OK_AND_ASSIGN(containerd_, Containerd::Connect(env_->socket(), "crisp-test"));
+    }
     OpenDriver();
     id_ = "t" + RandomHex(10);
+    if (!native()) return;
+    // The pod whose shim and whose mounts the tasks have.
+    TaskSpec pause = env_->Spec(DriverTestEnv::kPod, {"sleep", "1000"});
+    pause.is_sandbox = true;
+    Run(pause);
   }
   void TearDown() override {
     if (driver_ == nullptr) return;
     ASSERT_OK_AND_ASSIGN(const std::vector<std::string> ids, driver_->List());
     for (const std::string& id : ids) EXPECT_OK(driver_->Delete(id));
     EXPECT_THAT(driver_->List(), IsOkAndHolds(IsEmpty()));
+    driver_.reset();
   }
 
   void OpenDriver() {
-    ContainerdDriver::Options options;
-    options.state_dir = env_->dir() + "/streams";
-    ASSERT_OK_AND_ASSIGN(driver_, ContainerdDriver::Open(containerd_.get(), options));
+    if (native()) {
+      NativeDriver::Options options;
+      options.state_dir = env_->dir() + "/shims";
+      options.shim_binary = "shim/main/containerd-shim-crisp-v1";
+      ASSERT_OK_AND_ASSIGN(driver_, NativeDriver::Open(options));
+    } else {
+      ContainerdDriver::Options options;
+      options.state_dir = env_->dir() + "/streams";
+      ASSERT_OK_AND_ASSIGN(driver_, ContainerdDriver::Open(containerd_.get(), options));
+    }
     driver_->OnExit(exits_.Callback());
+  }
+  // All tasks but the pod's own.
+  absl::StatusOr<std::vector<std::string>> Tasks() {
+    auto ids = driver_->List();
+    if (ids.ok()) std::erase(*ids, DriverTestEnv::kPod);
+    return ids;
   }
   void Run(const TaskSpec& spec) {
     ASSERT_OK(driver_->Create(spec));
@@ -93,20 +118,29 @@ class ContainerdDriverTest : public ::testing::Test {
   static std::string* skip_;
   ExitRecord exits_;
   std::unique_ptr<Containerd> containerd_;
-  std::unique_ptr<ContainerdDriver> driver_;
+  std::unique_ptr<TaskDriver> driver_;
   std::string id_;
 };
 
-DriverTestEnv* ContainerdDriverTest::env_ = nullptr;
-std::string* ContainerdDriverTest::skip_ = nullptr;
+DriverTestEnv* TaskDriverTest::env_ = nullptr;
+std::string* TaskDriverTest::skip_ = nullptr;
 
-TEST_F(ContainerdDriverTest, ATaskLivesLogsAndEnds) {
+INSTANTIATE_TEST_SUITE_P(Drivers, TaskDriverTest, ::testing::Values("containerd", "native"),
+                         [](const auto& info) { return info.param; });
+
+// What only containerd can do, or suffer.
+class ContainerdDriverTest : public TaskDriverTest {};
+
+INSTANTIATE_TEST_SUITE_P(Drivers, ContainerdDriverTest, ::testing::Values("containerd"),
+                         [](const auto& info) { return info.param; });
+
+TEST_P(TaskDriverTest, ATaskLivesLogsAndEnds) {
   const TaskSpec spec = env_->Spec(id_, Sh("echo out; echo err >&2; printf tail; exit 7"));
   ASSERT_OK_AND_ASSIGN(const uint32_t pid, driver_->Create(spec));
   EXPECT_EQ(::kill(static_cast<pid_t>(pid), 0), 0);
   EXPECT_EQ(driver_->State(id_)->status, TaskStatus::kCreated);
   EXPECT_EQ(driver_->State(id_)->pid, pid);
-  EXPECT_THAT(driver_->List(), IsOkAndHolds(Contains(id_)));
+  EXPECT_THAT(Tasks(), IsOkAndHolds(Contains(id_)));
   EXPECT_THAT(driver_->Create(spec), StatusIs(absl::StatusCode::kAlreadyExists));
 
   const int64_t before = absl::GetCurrentTimeNanos();
@@ -133,7 +167,7 @@ TEST_F(ContainerdDriverTest, ATaskLivesLogsAndEnds) {
   EXPECT_EQ(exits_.Count(id_), 1u);
 }
 
-TEST_F(ContainerdDriverTest, ManyShortTasksAreReportedOnceEach) {
+TEST_P(TaskDriverTest, ManyShortTasksAreReportedOnceEach) {
   for (int i = 0; i < 5; ++i) {
     const std::string id = absl::StrCat(id_, "-", i);
     Run(env_->Spec(id, {"true"}));
@@ -143,7 +177,7 @@ TEST_F(ContainerdDriverTest, ManyShortTasksAreReportedOnceEach) {
   }
 }
 
-TEST_F(ContainerdDriverTest, KillEndsIt) {
+TEST_P(TaskDriverTest, KillEndsIt) {
   RunSleeper();
   EXPECT_OK(driver_->Kill(id_, SIGKILL, /*all=*/false));
   const TaskExit exit = exits_.Wait(id_);
@@ -153,7 +187,7 @@ TEST_F(ContainerdDriverTest, KillEndsIt) {
   EXPECT_OK(driver_->Kill("nobody", SIGKILL, false));
 }
 
-TEST_F(ContainerdDriverTest, DeleteEndsARunningTaskAndACreatedOne) {
+TEST_P(TaskDriverTest, DeleteEndsARunningTaskAndACreatedOne) {
   RunSleeper();
   EXPECT_OK(driver_->Delete(id_));
   EXPECT_THAT(driver_->State(id_), StatusIs(absl::StatusCode::kNotFound));
@@ -163,11 +197,11 @@ TEST_F(ContainerdDriverTest, DeleteEndsARunningTaskAndACreatedOne) {
   const absl::Duration start = Clock::Real()->Steady();
   EXPECT_OK(driver_->Delete(created));
   EXPECT_LT(Clock::Real()->Steady() - start, absl::Seconds(2)) << "the shim waited for output";
-  EXPECT_THAT(driver_->List(), IsOkAndHolds(IsEmpty()));
+  EXPECT_THAT(Tasks(), IsOkAndHolds(IsEmpty()));
   EXPECT_OK(driver_->Delete("never-there"));
 }
 
-TEST_F(ContainerdDriverTest, AnInitThatDiesBeforeItStartsIsReported) {
+TEST_P(TaskDriverTest, AnInitThatDiesBeforeItStartsIsReported) {
   ASSERT_OK_AND_ASSIGN(const uint32_t pid, driver_->Create(env_->Spec(id_, {"true"})));
   ASSERT_EQ(::kill(static_cast<pid_t>(pid), SIGKILL), 0);
   EXPECT_EQ(exits_.Wait(id_).exit_code, 137);
@@ -176,28 +210,30 @@ TEST_F(ContainerdDriverTest, AnInitThatDiesBeforeItStartsIsReported) {
   EXPECT_EQ(exits_.Count(id_), 1u);
 }
 
-TEST_F(ContainerdDriverTest, ACreateThatFailsLeavesNothing) {
+TEST_P(TaskDriverTest, ACreateThatFailsLeavesNothing) {
   EXPECT_THAT(driver_->Create(env_->Spec(id_, {"/no/such/program"})),
               StatusIs(absl::StatusCode::kInternal, HasSubstr("/no/such/program")));
-  EXPECT_THAT(driver_->List(), IsOkAndHolds(IsEmpty()));
+  EXPECT_THAT(Tasks(), IsOkAndHolds(IsEmpty()));
   TaskSpec spec = env_->Spec(id_, {"true"});
   spec.rootfs[0].set_source("/no/such/rootfs");
   EXPECT_THAT(driver_->Create(spec),
-              StatusIs(absl::StatusCode::kInternal, HasSubstr("no such file")));
+              StatusIs(absl::StatusCode::kInternal,
+                       AnyOf(HasSubstr("no such file"), HasSubstr("No such file"))));
   spec = env_->Spec(id_, {"true"});
   spec.log_path = "../escape";
   EXPECT_THAT(driver_->Create(spec), StatusIs(absl::StatusCode::kInvalidArgument));
   spec = env_->Spec("../" + id_, {"true"});
   EXPECT_THAT(driver_->Create(spec), StatusIs(absl::StatusCode::kInvalidArgument));
-  EXPECT_THAT(driver_->List(), IsOkAndHolds(IsEmpty()));
+  EXPECT_THAT(Tasks(), IsOkAndHolds(IsEmpty()));
   // The id is free again.
   Run(env_->Spec(id_, {"true"}));
   EXPECT_EQ(exits_.Wait(id_).exit_code, 0);
 }
 
-TEST_F(ContainerdDriverTest, ASandboxHasNoStreams) {
+TEST_P(TaskDriverTest, ASandboxHasNoStreams) {
   TaskSpec spec = env_->Spec(id_, {"sleep", "1000"});
   spec.is_sandbox = true;
+  spec.sandbox_id = id_;
   Run(spec);
   EXPECT_NE(::access((env_->dir() + "/streams/io/" + id_).c_str(), F_OK), 0);
   EXPECT_THAT(driver_->ReopenLog(id_), StatusIs(absl::StatusCode::kFailedPrecondition));
@@ -205,7 +241,7 @@ TEST_F(ContainerdDriverTest, ASandboxHasNoStreams) {
   EXPECT_EQ(exits_.Wait(id_).exit_code, 137);
 }
 
-TEST_F(ContainerdDriverTest, StdinIsEmptyUnlessAskedFor) {
+TEST_P(ContainerdDriverTest, StdinIsEmptyUnlessAskedFor) {
   Run(env_->Spec(id_, {"cat"}));
   EXPECT_EQ(exits_.Wait(id_).exit_code, 0);
   const std::string open = id_ + "-open";
@@ -221,7 +257,7 @@ TEST_F(ContainerdDriverTest, StdinIsEmptyUnlessAskedFor) {
   EXPECT_TRUE(Eventually([&] { return absl::StrContains(env_->Log(open), "stdout F typed"); }));
 }
 
-TEST_F(ContainerdDriverTest, ATerminalHasOneStream) {
+TEST_P(TaskDriverTest, ATerminalHasOneStream) {
   TaskSpec spec = env_->Spec(id_, Sh("tty; echo err >&2"));
   nlohmann::json oci = nlohmann::json::parse(spec.spec_json);
   oci["process"]["terminal"] = true;
@@ -233,7 +269,7 @@ TEST_F(ContainerdDriverTest, ATerminalHasOneStream) {
   EXPECT_THAT(env_->Log(id_), HasSubstr("stdout F err\n"));
 }
 
-TEST_F(ContainerdDriverTest, PidsAndUpdate) {
+TEST_P(TaskDriverTest, PidsAndUpdate) {
   Run(env_->Spec(id_, Sh("sleep 1000 & sleep 1000; true"), 64 << 20));
   EXPECT_TRUE(Eventually([&] { return driver_->Pids(id_)->size() == 3; }));
   EXPECT_THAT(driver_->Pids("nobody"), StatusIs(absl::StatusCode::kNotFound));
@@ -244,7 +280,7 @@ TEST_F(ContainerdDriverTest, PidsAndUpdate) {
   EXPECT_THAT(driver_->Update("nobody", "{}"), StatusIs(absl::StatusCode::kNotFound));
 }
 
-TEST_F(ContainerdDriverTest, OutOfMemoryIsTold) {
+TEST_P(TaskDriverTest, OutOfMemoryIsTold) {
   Run(env_->Spec(id_, {"tail", "/dev/zero"}, 16 << 20));
   const TaskExit exit = exits_.Wait(id_, absl::Seconds(60));
   EXPECT_EQ(exit.exit_code, 137);
@@ -252,7 +288,7 @@ TEST_F(ContainerdDriverTest, OutOfMemoryIsTold) {
   EXPECT_TRUE(driver_->State(id_)->exit.oom_killed);
 }
 
-TEST_F(ContainerdDriverTest, AChildOutOfMemoryIsNotTheContainersEnd) {
+TEST_P(TaskDriverTest, AChildOutOfMemoryIsNotTheContainersEnd) {
   Run(env_->Spec(id_, Sh("tail /dev/zero; echo child $?; exit 3"), 16 << 20));
   const TaskExit exit = exits_.Wait(id_, absl::Seconds(60));
   EXPECT_EQ(exit.exit_code, 3);
@@ -260,7 +296,7 @@ TEST_F(ContainerdDriverTest, AChildOutOfMemoryIsNotTheContainersEnd) {
   EXPECT_THAT(env_->Log(id_), HasSubstr("child 137"));
 }
 
-TEST_F(ContainerdDriverTest, ExecGivesOutputAndExitCode) {
+TEST_P(TaskDriverTest, ExecGivesOutputAndExitCode) {
   RunSleeper();
   ASSERT_OK_AND_ASSIGN(ExecResult result, Exec(Sh("echo out; echo err >&2; exit 5")));
   EXPECT_EQ(result.out, "out\n");
@@ -271,7 +307,7 @@ TEST_F(ContainerdDriverTest, ExecGivesOutputAndExitCode) {
   EXPECT_EQ(result.exit_code, 0);
 }
 
-TEST_F(ContainerdDriverTest, ExecThatCannotStartSaysWhy) {
+TEST_P(TaskDriverTest, ExecThatCannotStartSaysWhy) {
   RunSleeper();
   EXPECT_THAT(Exec({"no-such-program"}),
               StatusIs(absl::StatusCode::kInternal, HasSubstr("no-such-program")));
@@ -282,7 +318,7 @@ TEST_F(ContainerdDriverTest, ExecThatCannotStartSaysWhy) {
   EXPECT_THAT(Exec({"true"}), StatusIs(absl::StatusCode::kFailedPrecondition));
 }
 
-TEST_F(ContainerdDriverTest, ExecIsKilledAtItsTimeout) {
+TEST_P(TaskDriverTest, ExecIsKilledAtItsTimeout) {
   RunSleeper();
   const absl::Duration start = Clock::Real()->Steady();
   EXPECT_THAT(Exec({"sleep", "500"}, absl::Seconds(1)),
@@ -291,7 +327,7 @@ TEST_F(ContainerdDriverTest, ExecIsKilledAtItsTimeout) {
   EXPECT_TRUE(Eventually([&] { return driver_->Pids(id_)->size() == 1; }));
 }
 
-TEST_F(ContainerdDriverTest, ExecOutputIsCutAt16MiB) {
+TEST_P(TaskDriverTest, ExecOutputIsCutAt16MiB) {
   RunSleeper();
   ASSERT_OK_AND_ASSIGN(const ExecResult result,
                        Exec(Sh("yes | head -c 20000000; echo done >&2; exit 1")));
@@ -300,7 +336,7 @@ TEST_F(ContainerdDriverTest, ExecOutputIsCutAt16MiB) {
   EXPECT_EQ(result.exit_code, 1);
 }
 
-TEST_F(ContainerdDriverTest, AChildThatKeepsTheStreamsDoesNotHoldUpExec) {
+TEST_P(TaskDriverTest, AChildThatKeepsTheStreamsDoesNotHoldUpExec) {
   RunSleeper();
   const absl::Duration start = Clock::Real()->Steady();
   ASSERT_OK_AND_ASSIGN(const ExecResult result, Exec(Sh("sleep 500 & echo gone")));
@@ -309,7 +345,7 @@ TEST_F(ContainerdDriverTest, AChildThatKeepsTheStreamsDoesNotHoldUpExec) {
   EXPECT_LT(Clock::Real()->Steady() - start, absl::Seconds(60));
 }
 
-TEST_F(ContainerdDriverTest, ExecsRunBesideEachOther) {
+TEST_P(TaskDriverTest, ExecsRunBesideEachOther) {
   RunSleeper();
   std::atomic<int> good{0};
   std::vector<std::thread> threads;
@@ -323,7 +359,7 @@ TEST_F(ContainerdDriverTest, ExecsRunBesideEachOther) {
   EXPECT_EQ(good, 16);
 }
 
-TEST_F(ContainerdDriverTest, ALogIsRotatedWhileItIsWritten) {
+TEST_P(TaskDriverTest, ALogIsRotatedWhileItIsWritten) {
   Run(env_->Spec(id_, Sh("i=0; while [ $i -lt 300 ]; do echo line $i; usleep 2000; "
                          "i=$((i+1)); done")));
   const std::string path = env_->LogPath(id_);
@@ -345,7 +381,7 @@ TEST_F(ContainerdDriverTest, ALogIsRotatedWhileItIsWritten) {
 }
 
 // As when crispd is restarted: the container never notices.
-TEST_F(ContainerdDriverTest, ASuccessorAdoptsARunningTask) {
+TEST_P(TaskDriverTest, ASuccessorAdoptsARunningTask) {
   const TaskSpec spec = env_->Spec(
       id_, Sh("i=0; while [ $i -lt 400 ]; do echo line $i; usleep 2000; i=$((i+1)); done; exit 9"));
   Run(spec);
@@ -362,7 +398,7 @@ TEST_F(ContainerdDriverTest, ASuccessorAdoptsARunningTask) {
   EXPECT_EQ(env_->Log(id_), expected);
 }
 
-TEST_F(ContainerdDriverTest, ASuccessorLearnsOfAnExitThatNobodySaw) {
+TEST_P(TaskDriverTest, ASuccessorLearnsOfAnExitThatNobodySaw) {
   const TaskSpec spec = env_->Spec(id_, Sh("usleep 300000; exit 4"));
   Run(spec);
   driver_.reset();
@@ -372,7 +408,7 @@ TEST_F(ContainerdDriverTest, ASuccessorLearnsOfAnExitThatNobodySaw) {
   EXPECT_EQ(exits_.Wait(id_).exit_code, 4);
 }
 
-TEST_F(ContainerdDriverTest, AnAdoptedTaskThatIsGoneIsLost) {
+TEST_P(TaskDriverTest, AnAdoptedTaskThatIsGoneIsLost) {
   ASSERT_OK(driver_->Adopt(env_->Spec(id_, {"true"})));
   const TaskExit exit = exits_.Wait(id_);
   EXPECT_TRUE(exit.lost);
@@ -381,7 +417,7 @@ TEST_F(ContainerdDriverTest, AnAdoptedTaskThatIsGoneIsLost) {
   EXPECT_EQ(exits_.Count(id_), 1u);
 }
 
-TEST_F(ContainerdDriverTest, ContainerdDiesAndComesBack) {
+TEST_P(ContainerdDriverTest, ContainerdDiesAndComesBack) {
   const std::string quick = id_ + "-quick";
   Run(env_->Spec(id_, Sh("while :; do echo tick; usleep 50000; done")));
   Run(env_->Spec(quick, Sh("sleep 2; exit 6")));
@@ -400,7 +436,7 @@ TEST_F(ContainerdDriverTest, ContainerdDiesAndComesBack) {
   EXPECT_EQ(exits_.Count(id_), 1u);
 }
 
-TEST_F(ContainerdDriverTest, AnExecOutlivesContainerd) {
+TEST_P(ContainerdDriverTest, AnExecOutlivesContainerd) {
   RunSleeper();
   std::thread restart([&] {
     EXPECT_TRUE(Eventually([&] { return driver_->Pids(id_)->size() > 2; }));
@@ -414,7 +450,7 @@ TEST_F(ContainerdDriverTest, AnExecOutlivesContainerd) {
   EXPECT_EQ(result->exit_code, 2);
 }
 
-TEST_F(ContainerdDriverTest, AKilledShimTakesItsTaskWithIt) {
+TEST_P(TaskDriverTest, AKilledShimTakesItsTaskWithIt) {
   ASSERT_OK_AND_ASSIGN(const uint32_t pid, driver_->Create(env_->Spec(id_, {"sleep", "1000"})));
   ASSERT_OK(driver_->Start(id_));
   ASSERT_OK_AND_ASSIGN(const std::string stat, ReadFile(absl::StrCat("/proc/", pid, "/stat")));
@@ -429,7 +465,7 @@ TEST_F(ContainerdDriverTest, AKilledShimTakesItsTaskWithIt) {
   EXPECT_EQ(exits_.Count(id_), 1u);
 }
 
-TEST_F(ContainerdDriverTest, WaitingHoldsNoThreads) {
+TEST_P(TaskDriverTest, WaitingHoldsNoThreads) {
   const auto threads = [] {
     return std::distance(std::filesystem::directory_iterator("/proc/self/task"),
                          std::filesystem::directory_iterator());
@@ -495,7 +531,7 @@ class SessionExit {
 
 constexpr SessionStreams kAllStreams = {.stdin = true, .stdout = true, .stderr = true};
 
-TEST_F(ContainerdDriverTest, AnExecSessionCarriesAllThreeStreams) {
+TEST_P(TaskDriverTest, AnExecSessionCarriesAllThreeStreams) {
   RunSleeper();
   ASSERT_OK_AND_ASSIGN(
       auto session,
@@ -509,7 +545,7 @@ TEST_F(ContainerdDriverTest, AnExecSessionCarriesAllThreeStreams) {
   EXPECT_THAT(exit.Wait(), IsOkAndHolds(4));
 }
 
-TEST_F(ContainerdDriverTest, AnExecSessionThatCannotStartSaysWhy) {
+TEST_P(TaskDriverTest, AnExecSessionThatCannotStartSaysWhy) {
   RunSleeper();
   EXPECT_THAT(driver_->Exec(id_, DriverTestEnv::ProcessJson({"no-such-program"}), kAllStreams),
               StatusIs(absl::StatusCode::kInternal, HasSubstr("no-such-program")));
@@ -523,7 +559,7 @@ TEST_F(ContainerdDriverTest, AnExecSessionThatCannotStartSaysWhy) {
   EXPECT_THAT(driver_->Attach(id_, kAllStreams), StatusIs(absl::StatusCode::kFailedPrecondition));
 }
 
-TEST_F(ContainerdDriverTest, ATerminalSessionHasASizeAndSignals) {
+TEST_P(TaskDriverTest, ATerminalSessionHasASizeAndSignals) {
   RunSleeper();
   ASSERT_OK_AND_ASSIGN(
       auto session,
@@ -551,7 +587,7 @@ TEST_F(ContainerdDriverTest, ATerminalSessionHasASizeAndSignals) {
 }
 
 // Its client has gone: the process neither dies nor waits for a reader.
-TEST_F(ContainerdDriverTest, AnAbandonedExecEndsItsInputAndRunsOn) {
+TEST_P(TaskDriverTest, AnAbandonedExecEndsItsInputAndRunsOn) {
   RunSleeper();
   ASSERT_OK_AND_ASSIGN(
       auto session,
@@ -562,12 +598,13 @@ TEST_F(ContainerdDriverTest, AnAbandonedExecEndsItsInputAndRunsOn) {
   EXPECT_EQ(driver_->Pids(id_)->size(), 3u);
   session.reset();
   EXPECT_TRUE(Eventually([&] { return Exec({"cat", "/tmp/ran"})->out == "on\n"; }));
-  EXPECT_EQ(driver_->Pids(id_)->size(), 2u);  // The shell has become its last command.
+  // The shell becomes its last command.
+  EXPECT_TRUE(Eventually([&] { return driver_->Pids(id_)->size() == 2; }));
   EXPECT_OK(driver_->Kill(id_, SIGKILL, true));
   exits_.Wait(id_);
 }
 
-TEST_F(ContainerdDriverTest, AbandonedExecsLeaveNoDescriptors) {
+TEST_P(TaskDriverTest, AbandonedExecsLeaveNoDescriptors) {
   const auto descriptors = [] {
     return std::distance(std::filesystem::directory_iterator("/proc/self/fd"),
                          std::filesystem::directory_iterator());
@@ -582,7 +619,7 @@ TEST_F(ContainerdDriverTest, AbandonedExecsLeaveNoDescriptors) {
   EXPECT_TRUE(Eventually([&] { return driver_->Pids(id_)->size() == 1; }));
 }
 
-TEST_F(ContainerdDriverTest, AnAttachedReaderSeesWhatTheLogSees) {
+TEST_P(TaskDriverTest, AnAttachedReaderSeesWhatTheLogSees) {
   Run(env_->Spec(id_, Sh("sleep 1; echo out; echo err >&2; exit 3")));
   ASSERT_OK_AND_ASSIGN(auto session, driver_->Attach(id_, {.stdout = true, .stderr = true}));
   ASSERT_OK_AND_ASSIGN(auto gone, driver_->Attach(id_, {.stdout = true, .stderr = true}));
@@ -596,7 +633,7 @@ TEST_F(ContainerdDriverTest, AnAttachedReaderSeesWhatTheLogSees) {
   EXPECT_THAT(env_->Log(id_), HasSubstr("stdout F out\n"));
 }
 
-TEST_F(ContainerdDriverTest, AnAttachedReaderThatStallsHoldsNobodyUp) {
+TEST_P(TaskDriverTest, AnAttachedReaderThatStallsHoldsNobodyUp) {
   Run(env_->Spec(id_, Sh("sleep 1; yes | head -c 8000000; exit 0")));
   ASSERT_OK_AND_ASSIGN(auto session, driver_->Attach(id_, {.stdout = true}));
   EXPECT_EQ(exits_.Wait(id_).exit_code, 0);
@@ -605,7 +642,7 @@ TEST_F(ContainerdDriverTest, AnAttachedReaderThatStallsHoldsNobodyUp) {
 }
 
 // The input stays open for the next one to attach, unless it is to be used once.
-TEST_F(ContainerdDriverTest, AttachedInputEndsWithStdinOnceOnly) {
+TEST_P(TaskDriverTest, AttachedInputEndsWithStdinOnceOnly) {
   for (const bool once : {false, true}) {
     const std::string id = absl::StrCat(id_, once ? "-once" : "-kept");
     TaskSpec spec = env_->Spec(id, Sh("while read x; do echo got $x; done; echo end; exit 5"));
