@@ -58,7 +58,7 @@ absl::Status CheckMounted(int dirfd, const std::string& name) {
   CRISP_ASSIGN_OR_RETURN(const bool mounted, IsMountRoot(dirfd, name));
   if (mounted) return absl::OkStatus();
   // Writing on would put secrets on a disk.
-  return absl::FailedPreconditionError("the pod's tmpfs is not mounted");
+  return absl::FailedPreconditionError("the pod's tmpfs is no longer mounted");
 }
 
 // Removes <parent>/<sandbox> if nothing else is in it.

@@ -16,6 +16,7 @@
 
 #include "base/clock.h"
 #include "base/mountinfo.h"
+#include "base/safe_path.h"
 #include "base/status_matchers.h"
 #include "base/sys.h"
 #include "volumes/temp_dir.h"
@@ -49,11 +50,23 @@ class PodVolumesTest : public ::testing::Test {
   }
   // A new instance, as after a crash: it knows nothing.
   void Restart(int64_t tmpfs_bytes = 4 << 20) {
-    pods_ = std::make_unique<PodVolumes>(PodVolumes::Options{.pods_dir = dir_.path() + "/pods",
-                                                             .disk_dir = dir_.path() + "/disk",
-                                                             .objects = objects_.get(),
-                                                             .clock = &clock_,
-                                                             .tmpfs_bytes = tmpfs_bytes});
+    pods_ = std::make_unique<PodVolumes>(
+        PodVolumes::Options{.pods_dir = dir_.path() + "/pods",
+                            .disk_dir = dir_.path() + "/disk",
+                            .objects = objects_.get(),
+                            .clock = &clock_,
+                            .tmpfs_bytes = tmpfs_bytes,
+                            .open_root = [this](auto&) { return OpenRoot(); }});
+  }
+  // Stands in for the root of a pause process's mount namespace.
+  std::string Root() const { return dir_.path() + "/root"; }
+  absl::StatusOr<UniqueFd> OpenRoot() const {
+    if (ended_) return absl::NotFoundError("the pause process is gone");
+    return OpenDir(Root());
+  }
+  void MountInPod(const std::string& path) {
+    fs::create_directories(Root() + path);
+    ASSERT_EQ(::mount("tmpfs", (Root() + path).c_str(), "tmpfs", 0, "mode=0700"), 0);
   }
   void ExpectNothingLeft() {
     EXPECT_FALSE(fs::exists(dir_.path() + "/pods/pod1"));
@@ -101,6 +114,7 @@ class PodVolumesTest : public ::testing::Test {
   FakeClock clock_;
   std::unique_ptr<ObjectStore> objects_;
   std::unique_ptr<PodVolumes> pods_;
+  bool ended_ = false;  // The pod of OpenRoot.
 };
 
 TEST_F(PodVolumesTest, AConfigMapBecomesAReadOnlyMount) {
@@ -546,6 +560,68 @@ TEST_F(PodVolumesTest, NoVolumesNoFiles) {
               StatusIs(kInvalid, HasSubstr("the pod has no volume 'a'")));
   EXPECT_OK(pods_->UpdateIdentity(Pod()));
   EXPECT_OK(pods_->ReleaseContainer("pod1", "c1"));
+}
+
+TEST_F(PodVolumesTest, APodsOwnMountsAreFilledThroughItsRoot) {
+  constexpr char kVolumes[] = R"([{"name": "conf", "configMap": {"name": "web"}},
+      {"name": "mem", "emptyDir": {"medium": "Memory", "sizeLimit": "4096"}},
+      {"name": "disk", "emptyDir": {}}])";
+  Apply("web", {{"a", "1"}});
+  ASSERT_OK_AND_ASSIGN(const PodMounts plan, pods_->Plan(kVolumes));
+  EXPECT_EQ(plan.tmpfs_bytes, 4 << 20);
+  ASSERT_THAT(plan.memory, SizeIs(1));
+  EXPECT_EQ(plan.memory[0].name, "mem");
+  EXPECT_EQ(plan.memory[0].bytes, 4096);
+
+  // What pause should have mounted is not: nothing is written to what lies below.
+  fs::create_directories(Root() + "/volumes");
+  EXPECT_THAT(pods_->Prepare(Pod(), kVolumes, VolumePlace::kPod),
+              StatusIs(kPrecondition, HasSubstr("no longer mounted")));
+  EXPECT_TRUE(fs::is_empty(Root() + "/volumes"));
+  MountInPod("/volumes");
+  MountInPod("/volumes/mem");
+  PodIdentity pod = Pod();
+  pod.fs_group = 2000;
+  ASSERT_OK(pods_->Prepare(pod, kVolumes, VolumePlace::kPod));
+  EXPECT_EQ(Mounts(), 2);  // Only ours.
+  EXPECT_EQ(Slurp(Root() + "/volumes/conf/a"), "1");
+  EXPECT_EQ(Stat(Root() + "/volumes/mem").st_mode & 07777, 02777u);
+  EXPECT_EQ(Stat(Root() + "/volumes/mem").st_gid, 2000u);
+
+  ASSERT_OK_AND_ASSIGN(const auto mounts, Resolve(R"([{"name": "conf", "mountPath": "/c"},
+      {"name": "conf", "mountPath": "/f", "subPath": "a"},
+      {"name": "mem", "mountPath": "/m", "subPath": "x/y"},
+      {"name": "disk", "mountPath": "/d", "subPath": "z"}])"));
+  ASSERT_THAT(mounts, SizeIs(4));
+  EXPECT_EQ(mounts[0].host_path, "/volumes/conf");
+  EXPECT_EQ(mounts[0].sub_path, "");
+  EXPECT_EQ(mounts[1].sub_path, "a");
+  EXPECT_TRUE(mounts[0].from_pod && mounts[1].from_pod && mounts[2].from_pod);
+  EXPECT_TRUE(mounts[1].is_file);
+  EXPECT_TRUE(fs::is_directory(Root() + "/volumes/mem/x/y"));
+  EXPECT_FALSE(mounts[3].from_pod);
+  EXPECT_EQ(mounts[3].host_path, dir_.path() + "/disk/pod1/empty-dirs/disk");
+  EXPECT_EQ(mounts[3].sub_path, "z");
+  EXPECT_EQ(Mounts(), 2);
+  EXPECT_THAT(Resolve(R"([{"name": "conf", "mountPath": "/c", "subPath": "none"}])"),
+              StatusIs(kPrecondition, HasSubstr("there is no 'none'")));
+
+  EXPECT_EQ(Apply("web", {{"a", "2"}}).pods_changed, 1);
+  EXPECT_EQ(Slurp(Root() + "/volumes/conf/a"), "2");
+  Restart();
+  ASSERT_OK(pods_->Recover({"pod1"}));
+  EXPECT_EQ(Apply("web", {{"a", "3"}}).pods_changed, 1);
+  EXPECT_EQ(Slurp(Root() + "/volumes/conf/a"), "3");
+
+  // With the pause process the mounts have gone: there is nothing to change, or to fail.
+  ended_ = true;
+  const UpdateReport report = Apply("web", {{"a", "4"}});
+  EXPECT_EQ(report.pods_changed, 0);
+  EXPECT_THAT(report.failures, SizeIs(0));
+  ASSERT_OK(pods_->ReleaseContainer("pod1", "c1"));
+  ASSERT_OK(pods_->Release("pod1"));
+  ASSERT_EQ(::umount2((Root() + "/volumes/mem").c_str(), MNT_DETACH), 0);
+  ASSERT_EQ(::umount2((Root() + "/volumes").c_str(), MNT_DETACH), 0);
 }
 
 }  // namespace

@@ -72,6 +72,52 @@ TEST_F(PullTest, FromAnIndexTakesThisMachinesImage) {
               StatusIs(absl::StatusCode::kNotFound, HasSubstr("linux/riscv64")));
 }
 
+TEST_F(PullTest, LayersArePinnedOnceForAllAndFreedWithTheLast) {
+  StubRegistry registry;
+  const TestImage image = MakeImage({.layers = {"first content", "second content"}});
+  registry.Add(image, "fs", "latest");
+  ASSERT_OK(Pull(absl::StrCat(registry.http.Address(), "/fs")).status());
+  ASSERT_OK_AND_ASSIGN(const Image found, store_->Resolve(image.config_digest));
+  if (!store_->pins_layers()) GTEST_SKIP() << "needs overlayfs";
+  const size_t before = Snapshots();
+  ASSERT_OK_AND_ASSIGN(const PinnedLayers one, store_->PinLayers(found, "one"));
+  ASSERT_OK_AND_ASSIGN(const PinnedLayers two, store_->PinLayers(found, "two"));
+  EXPECT_EQ(Snapshots(), before + 1);
+  EXPECT_EQ(one.lower_dirs, two.lower_dirs);
+  ASSERT_THAT(one.lower_dirs, SizeIs(found.config.diff_ids.size()));
+  EXPECT_THAT(ReadFile(one.lower_dirs.front() + "/layer1"), IsOkAndHolds("second content"));
+  EXPECT_THAT(ReadFileAt(one.root->get(), "layer0", 100), IsOkAndHolds("first content"));
+  EXPECT_THAT(ReadFileAt(one.root->get(), "layer1", 100), IsOkAndHolds("second content"));
+
+  // A container keeps them when the image goes; a restart knows it.
+  ASSERT_OK(store_->UnpinLayers(one.key, "one"));
+  ASSERT_OK(store_->Remove(found.id));
+  EXPECT_THAT(ReadFile(one.lower_dirs.front() + "/layer1"), IsOkAndHolds("second content"));
+  MakeStore();
+  ASSERT_OK(store_->RecoverPins({{"two", two.key}}));
+  EXPECT_THAT(ReadFile(one.lower_dirs.front() + "/layer1"), IsOkAndHolds("second content"));
+  ASSERT_OK(store_->UnpinLayers(two.key, "two"));
+  EXPECT_OK(store_->UnpinLayers(two.key, "two"));
+  SnapshotStore snapshots(containerd_.get());
+  EXPECT_THAT(snapshots.Stat(two.key), StatusIs(absl::StatusCode::kNotFound));
+}
+
+TEST_F(PullTest, AViewThatNobodyNeedsIsSwept) {
+  StubRegistry registry;
+  const TestImage image = MakeImage({.layers = {"content"}});
+  registry.Add(image, "fs", "latest");
+  ASSERT_OK(Pull(absl::StrCat(registry.http.Address(), "/fs")).status());
+  ASSERT_OK_AND_ASSIGN(const Image found, store_->Resolve(image.config_digest));
+  if (!store_->pins_layers()) GTEST_SKIP() << "needs overlayfs";
+  ASSERT_OK_AND_ASSIGN(const PinnedLayers pinned, store_->PinLayers(found, "one"));
+  ASSERT_OK(store_->Remove(found.id));
+  SnapshotStore snapshots(containerd_.get());
+  EXPECT_OK(snapshots.Stat(pinned.key).status());
+  MakeStore();
+  ASSERT_OK(store_->RecoverPins({}));
+  EXPECT_THAT(snapshots.Stat(pinned.key), StatusIs(absl::StatusCode::kNotFound));
+}
+
 TEST_F(PullTest, TheRootFilesystemIsWhatTheLayersSay) {
   StubRegistry registry;
   const TestImage image = MakeImage({.layers = {"first content", "second content"}});
