@@ -46,10 +46,11 @@ absl::Status ResetProcess() {
   // capabilities it has in a namespace of its own.
   CRISP_RETURN_IF_ERROR(
       Sys("make undumpable", [] { return ::prctl(PR_SET_DUMPABLE, 0, 0, 0, 0); }));
+  // Raw calls: glibc keeps its own signals from sigaction, but their dispositions may be
+  // inherited from somebody else. Some cannot be changed; those are as they should be.
+  const std::array<unsigned long, 4> by_default = {};  // The kernel's struct sigaction.
   for (int signal = 1; signal < _NSIG; ++signal) {
-    struct sigaction action = {};
-    action.sa_handler = SIG_DFL;
-    (void)::sigaction(signal, &action, nullptr);  // Some cannot be changed; those are.
+    (void)::syscall(SYS_rt_sigaction, signal, by_default.data(), nullptr, 8);
   }
   sigset_t none;
   ::sigemptyset(&none);

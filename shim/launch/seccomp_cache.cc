@@ -14,11 +14,11 @@
 #include "absl/strings/str_cat.h"
 #include "base/file.h"
 #include "base/safe_path.h"
+#include "base/sha256.h"
 #include "base/status_macros.h"
 #include "base/sys.h"
 #include "base/unique_fd.h"
 #include "seccomp/filter.h"
-#include "shim/launch/sha256.h"
 
 namespace crisp::shim {
 namespace {

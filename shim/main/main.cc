@@ -15,6 +15,7 @@
 #include "absl/strings/str_cat.h"
 #include "base/file.h"
 #include "base/version.h"
+#include "shim/launch/self_image.h"
 #include "shim/main/daemon.h"
 #include "shim/main/delete.h"
 #include "shim/main/info.h"
@@ -37,7 +38,7 @@ int Answer(const absl::StatusOr<std::string>& answer) {
   return written.ok() ? 0 : Fail(written);
 }
 
-int Main(const std::vector<std::string>& args) {
+int Main(char** argv, const std::vector<std::string>& args) {
   const auto options = ParseOptions(args);
   if (!options.ok()) return Fail(options.status());
   if (options->version) {
@@ -53,10 +54,12 @@ int Main(const std::vector<std::string>& args) {
     if (options->id.empty() || options->state.empty() || options->socket_fd < 0) {
       return Fail(absl::InvalidArgumentError("serve needs -id, -state and -socket-fd"));
     }
-    const absl::Status ended = RunDaemon(*options, options->socket_fd);
+    absl::Status ended = RunFromReadonlyMount(argv);
+    if (ended.ok()) ended = RunDaemon(*options, options->socket_fd);
     return ended.ok() ? 0 : Fail(ended);
   }
   if (options->action.empty() && !options->id.empty()) {
+    if (!RunFromReadonlyMount(argv).ok()) return 1;
     return RunDaemon(*options, kListenerFd).ok() ? 0 : 1;
   }
   return Fail(absl::InvalidArgumentError(options->action.empty()
@@ -68,5 +71,5 @@ int Main(const std::vector<std::string>& args) {
 }  // namespace crisp::shim
 
 int main(int argc, char** argv) {
-  return crisp::shim::Main(std::vector<std::string>(argv + 1, argv + argc));
+  return crisp::shim::Main(argv, std::vector<std::string>(argv + 1, argv + argc));
 }
