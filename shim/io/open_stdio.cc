@@ -93,14 +93,12 @@ absl::Status AddBinary(Loop* loop, Children* children, const Stdio& stdio, Proce
   return absl::OkStatus();
 }
 
-absl::Status AddInputFifo(const std::string& path, ProcessIo* io) {
-  CRISP_ASSIGN_OR_RETURN(UniqueFd fifo, Annotate(Open(path, O_RDONLY | O_NONBLOCK), "stdin"));
-  UniqueFd writer;
-  if (IsFifo(fifo)) {
-    CRISP_ASSIGN_OR_RETURN(writer, Annotate(Open(path, O_WRONLY | O_NONBLOCK), "stdin"));
-  }
+absl::Status AddInput(const std::string& path, ProcessIo* io) {
+  struct stat st;
+  CRISP_RETURN_IF_ERROR(
+      Sys(absl::StrCat("stdin ", path), [&] { return ::stat(path.c_str(), &st); }));
   CRISP_RETURN_IF_ERROR(io->AddInput());
-  io->AddInputFifo(std::move(fifo), std::move(writer));
+  io->SetInputFifo(path);
   return absl::OkStatus();
 }
 
@@ -119,7 +117,7 @@ absl::StatusOr<std::unique_ptr<ProcessIo>> OpenStdio(Loop* loop, Children* child
   } else {
     CRISP_RETURN_IF_ERROR(AddFifos(loop, stdio, io.get()));
   }
-  if (!stdio.in.empty()) CRISP_RETURN_IF_ERROR(AddInputFifo(stdio.in, io.get()));
+  if (!stdio.in.empty()) CRISP_RETURN_IF_ERROR(AddInput(stdio.in, io.get()));
   io->SetOwner(stdio.uid, stdio.gid);
   return io;
 }

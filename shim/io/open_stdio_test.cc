@@ -60,6 +60,7 @@ class OpenStdioTest : public ::testing::Test {
       process_[i] = UniqueFd(fds[i] < 0 ? -1 : ::fcntl(fds[i], F_DUPFD_CLOEXEC, 0));
     }
     io_->CloseChildEnds();
+    EXPECT_OK(io_->OpenInput());
   }
   void Write(int fd, const std::string& text) {
     EXPECT_EQ(::write(fd, text.data(), text.size()), static_cast<ssize_t>(text.size()));
@@ -245,9 +246,10 @@ TEST_F(OpenStdioTest, ATerminalCarriesBothWaysAndResizes) {
   ::cfmakeraw(&raw);
   ::tcsetattr(slave, TCSANOW, &raw);
   const UniqueFd reader(::open(out.c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC));
-  const UniqueFd writer(::open(in.c_str(), O_WRONLY | O_NONBLOCK | O_CLOEXEC));
   io_->CloseChildEnds();
   ASSERT_OK(io_->SetConsole(UniqueFd(master)));
+  ASSERT_OK(io_->OpenInput());
+  const UniqueFd writer(::open(in.c_str(), O_WRONLY | O_NONBLOCK | O_CLOEXEC));
   ASSERT_OK(io_->Resize(123, 45));
   winsize size = {};
   ASSERT_EQ(::ioctl(slave, TIOCGWINSZ, &size), 0);

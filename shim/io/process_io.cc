@@ -2,11 +2,13 @@
 
 #include <fcntl.h>
 #include <sys/ioctl.h>
+#include <sys/stat.h>
 #include <termios.h>
 #include <unistd.h>
 
 #include <algorithm>
 
+#include "absl/strings/str_cat.h"
 #include "base/status_macros.h"
 #include "base/sys.h"
 
@@ -99,11 +101,6 @@ absl::Status ProcessIo::AddInput() {
   return absl::OkStatus();
 }
 
-void ProcessIo::AddInputFifo(UniqueFd fifo, UniqueFd writer) {
-  input_fifo_ = std::move(fifo);
-  input_fifo_writer_ = std::move(writer);
-}
-
 void ProcessIo::SetOwner(uid_t uid, gid_t gid) {
   for (const UniqueFd& fd : child_) {
     // A user namespace may not map it: then the process cannot reopen its streams, no more.
@@ -125,8 +122,22 @@ std::array<int, 3> ProcessIo::child_fds() const {
 
 void ProcessIo::CloseChildEnds() {
   for (UniqueFd& fd : child_) fd.reset();
-  // Only now: before, a client's data could fill a pipe that nobody reads.
-  if (!terminal_ && !StartInputFifo().ok()) InputEnded();
+}
+
+absl::Status ProcessIo::OpenInput() {
+  if (input_fifo_path_.empty()) return absl::OkStatus();
+  const auto open = [this](int flags) {
+    return SysFd(absl::StrCat("open stdin ", input_fifo_path_), [&] {
+      return ::open(input_fifo_path_.c_str(), flags | O_NONBLOCK | O_CLOEXEC | O_NOCTTY);
+    });
+  };
+  CRISP_ASSIGN_OR_RETURN(input_fifo_, open(O_RDONLY));
+  struct stat st;
+  CRISP_RETURN_IF_ERROR(Sys("fstat", [&] { return ::fstat(input_fifo_.get(), &st); }));
+  if (S_ISFIFO(st.st_mode) && !stdin_closed_) {
+    CRISP_ASSIGN_OR_RETURN(input_fifo_writer_, open(O_WRONLY));
+  }
+  return StartInputFifo();
 }
 
 absl::Status ProcessIo::SetConsole(UniqueFd master) {
@@ -159,6 +170,9 @@ absl::Status ProcessIo::Resize(uint32_t width, uint32_t height) {
 }
 
 void ProcessIo::CloseStdin() {
+  stdin_closed_ = true;
+  // Not opened yet: then it is as if every client had left.
+  if (!input_fifo_path_.empty() && fifo_source_ == nullptr && !input_fifo_.ok()) return;
   if (fifo_source_ != nullptr && !fifo_source_->ended()) {
     // What clients have written still arrives; then the FIFO ends, and stdin with it.
     input_fifo_writer_.reset();
@@ -228,6 +242,7 @@ bool ProcessIo::drained() const {
 }
 
 void ProcessIo::Drain(absl::Duration bound, Loop::Function done) {
+  CloseChildEnds();  // Of a process that never came to be: nobody else has them.
   on_drained_ = std::move(done);
   loop_->Cancel(drain_timer_);
   drain_timer_ = loop_->After(bound, [this] {

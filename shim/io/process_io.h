@@ -55,9 +55,9 @@ class ProcessIo {
   absl::Status AddInput();
   // The end of the first attached input is stdin's.
   void SetStdinOnce(bool once) { stdin_once_ = once; }
-  // `fifo` feeds stdin; `writer`, our own handle on its other end, keeps it from ending
-  // until CloseStdin.
-  void AddInputFifo(UniqueFd fifo, UniqueFd writer);
+  // A client's FIFO that feeds stdin. It is opened by OpenInput: a client whose input is
+  // short must not be through with it before it knows of the process that it feeds.
+  void SetInputFifo(std::string path) { input_fifo_path_ = std::move(path); }
   void SetOwner(uid_t uid, gid_t gid);  // Of the pipes.
 
   // Calls back once the launch may begin; maybe at once.
@@ -68,6 +68,9 @@ class ProcessIo {
   // -1 where there is none; all without a terminal.
   std::array<int, 3> child_fds() const;
   void CloseChildEnds();
+  // As the process is started. We hold the FIFO's writing end, too, until CloseStdin, so
+  // that a client that leaves does not end the input.
+  absl::Status OpenInput();
   absl::Status SetConsole(UniqueFd master);
 
   absl::Status Resize(uint32_t width, uint32_t height);
@@ -111,7 +114,9 @@ class ProcessIo {
 
   UniqueFd console_;  // The terminal's master.
   UniqueFd input_;    // The write end of stdin, or the console again.
+  std::string input_fifo_path_;
   UniqueFd input_fifo_, input_fifo_writer_;
+  bool stdin_closed_ = false;  // By CloseStdin.
   std::unique_ptr<FdSink> fifo_sink_;
   std::unique_ptr<Source> fifo_source_;
   std::vector<AttachedInput> attached_;

@@ -179,7 +179,7 @@ absl::StatusOr<std::string> Start(const Options& options) {
   }
   const std::string answer = absl::StrCat("unix://", path);
   // For a containerd before 2.0 that restarts and looks for its shims.
-  CRISP_RETURN_IF_ERROR(WriteFileAtomic("address", answer, 0600));
+  CRISP_RETURN_IF_ERROR(WriteFileAtomicAt(AT_FDCWD, "address", answer, 0600));
   return answer;
 }
 

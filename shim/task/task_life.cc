@@ -159,6 +159,8 @@ void Task::LaunchFailed(TaskProcess* process, const absl::Status& status) {
       context_->loop->Post(forget_);
       return;
     case State::kStarting:
+      // A client reads its streams to their end before it hears of anything else.
+      process->io->CloseChildEnds();
       Launched(process, status);
       if (process->pid != 0) return;  // Its end is about to be reaped, or was.
       process->reaped = ProcessExit{kNeverRan, absl::Now()};
@@ -206,17 +208,20 @@ void Task::Start(const std::string& exec_id, PidCallback done) {
     if (process->launch == nullptr) {
       return done(absl::FailedPreconditionError(absl::StrCat(id_, " has ended")));
     }
+    if (absl::Status opened = process->io->OpenInput(); !opened.ok()) return done(opened);
     if (absl::Status started = process->launch->Start(); !started.ok()) return done(started);
     process->state = State::kStarting;
     process->launched = std::move(done);
     return;
   }
-  if (init_->state != State::kRunning || init_->reaped.has_value()) {
-    return done(absl::FailedPreconditionError(absl::StrCat(
-        "task ", id_, init_->state == State::kPaused ? " is paused" : " does not run")));
-  }
   process->state = State::kStarting;
   process->launched = std::move(done);
+  if (init_->state != State::kRunning || init_->reaped.has_value()) {
+    return LaunchFailed(
+        process,
+        absl::FailedPreconditionError(absl::StrCat(
+            "task ", id_, init_->state == State::kPaused ? " is paused" : " does not run")));
+  }
   process->io->OnReady([this, process](absl::Status ready) {
     if (!ready.ok()) return LaunchFailed(process, ready);
     ExecLaunch request;
@@ -230,7 +235,9 @@ void Task::Start(const std::string& exec_id, PidCallback done) {
     if (!launch.ok()) return LaunchFailed(process, launch.status());
     process->launch = *std::move(launch);
     process->io->CloseChildEnds();
-    if (auto watched = WatchLaunch(process); !watched.ok()) LaunchFailed(process, watched);
+    absl::Status ready_to_run = process->io->OpenInput();
+    if (ready_to_run.ok()) ready_to_run = WatchLaunch(process);
+    if (!ready_to_run.ok()) LaunchFailed(process, ready_to_run);
   });
 }
 
@@ -332,7 +339,8 @@ void Task::TellExit(TaskProcess* process) {
     }
   }
   process->exit = record;
-  context_->events->Exited(id_, process->exec_id, record);
+  // Of a process that never was there is nothing to tell.
+  if (process->pid != 0) context_->events->Exited(id_, process->exec_id, record);
   for (auto& waiter : std::exchange(process->waiters, {})) waiter(record);
 }
 

@@ -232,6 +232,7 @@ TEST_F(TaskTest, AnExecsLife) {
   ASSERT_OK(Create("a", Spec("sleep 60")));
   EXPECT_OK(AddExec("a", "early", Args("exit 0")));
   EXPECT_THAT(Start("a", "early"), StatusIs(absl::StatusCode::kFailedPrecondition));
+  EXPECT_OK(Delete("a", "early"));
   ASSERT_OK(Start("a"));
   happened_.clear();
   ASSERT_OK(AddExec("a", "e", Args("exit 4")));
