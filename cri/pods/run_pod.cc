@@ -68,9 +68,8 @@ std::string VolumesOf(const Pod& pod) {
   return found == annotations.end() ? "" : found->second;
 }
 
-// All on the host's side that does not depend on the network.
-absl::Status PrepareHostFilesystem(const PodContext& context, const Pod& pod) {
-  CRISP_RETURN_IF_ERROR(WritePodFiles(pod, context.node_name));
+// /dev/shm and the volumes in the host's mount namespace.
+absl::Status MountOnHost(const PodContext& context, const Pod& pod) {
   CRISP_RETURN_IF_ERROR(MountShm(pod));
   const std::string volumes = VolumesOf(pod);
   if (volumes.empty()) return absl::OkStatus();
@@ -124,12 +123,25 @@ absl::Status StartPause(const PodContext& context, TaskDriver* driver, Pod& pod)
 // With mounts of its own the pod needs its pause process before its volumes.
 absl::Status StartWithOwnMounts(const PodContext& context, TaskDriver* driver, Pod& pod) {
   CRISP_RETURN_IF_ERROR(Annotate(StartPause(context, driver, pod), kStartPause));
-  CRISP_RETURN_IF_ERROR(Annotate(WritePodFiles(pod, context.node_name), kPrepareFiles));
   const std::string volumes = VolumesOf(pod);
   if (volumes.empty()) return absl::OkStatus();
   return Annotate(
       context.volumes->Prepare(PodIdentityOf(context, pod), volumes, volumes::VolumePlace::kPod),
       kPrepareFiles);
+}
+
+// The files, and the network that one of them tells of.
+absl::StatusOr<netns::PodNetworkResult> AttachNetwork(const PodContext& context, const Pod& pod,
+                                                      const std::string& netns_path) {
+  CRISP_RETURN_IF_ERROR(Annotate(WritePodFiles(pod, context.node_name), kPrepareFiles));
+  netns::PodNetworkResult network;
+  if (!netns_path.empty()) {
+    CRISP_ASSIGN_OR_RETURN(
+        network, Annotate(context.network->Attach(AttachmentOf(pod, netns_path)), kNetwork));
+  }
+  CRISP_RETURN_IF_ERROR(
+      Annotate(WriteHostsFile(pod, context.node_name, network.ips), kPrepareFiles));
+  return network;
 }
 
 // The last record: the pod is whole.
@@ -151,25 +163,21 @@ absl::Status Finish(const PodContext& context, Pod& pod, const netns::PodNetwork
 absl::Status Prepare(const PodContext& context, Pod& pod) {
   CRISP_ASSIGN_OR_RETURN(TaskDriver * driver, context.handlers->Find(pod.runtime_handler()));
   CRISP_RETURN_IF_ERROR(Annotate(MakeDirectory(context, pod), "make the pod's directory"));
-  absl::StatusOr<netns::PodNetworkResult> network = netns::PodNetworkResult();
-  std::thread attach;
+  std::string netns_path;
   if (!pod.host_network()) {
     // First: pause joins it.
     CRISP_ASSIGN_OR_RETURN(const netns::NetNs netns,
                            Annotate(netns::NetNs::Create(context.netns_dir, pod.id()), kNetwork));
-    attach = std::thread([&context, &pod, &network, path = netns.path()] {
-      network = context.network->Attach(AttachmentOf(pod, path));
-    });
+    netns_path = netns.path();
   }
+  absl::StatusOr<netns::PodNetworkResult> network = absl::UnknownError("not attempted");
+  std::thread attach([&] { network = AttachNetwork(context, pod, netns_path); });
   const bool owns_mounts = driver->owns_pod_mounts();
-  const absl::Status beside = owns_mounts
-                                  ? StartWithOwnMounts(context, driver, pod)
-                                  : Annotate(PrepareHostFilesystem(context, pod), kPrepareFiles);
-  if (attach.joinable()) attach.join();
+  const absl::Status beside = owns_mounts ? StartWithOwnMounts(context, driver, pod)
+                                          : Annotate(MountOnHost(context, pod), kPrepareFiles);
+  attach.join();
   CRISP_RETURN_IF_ERROR(beside);
-  CRISP_RETURN_IF_ERROR(Annotate(network.status(), kNetwork));
-  CRISP_RETURN_IF_ERROR(
-      Annotate(WriteHostsFile(pod, context.node_name, network->ips), kPrepareFiles));
+  CRISP_RETURN_IF_ERROR(network.status());
   if (!owns_mounts) {
     CRISP_RETURN_IF_ERROR(Annotate(StartPause(context, driver, pod), kStartPause));
   }

@@ -104,7 +104,7 @@ TEST_F(RunPodTest, TheFsGroupIsTheVolumesGroup) {
 
 TEST_F(RunPodTest, WhatCannotBeUndoneStaysListedUntilItIsStopped) {
   driver_->FailNext("Start", absl::InternalError("shim died"));
-  driver_->FailNext("Kill", absl::UnavailableError("containerd is away"));
+  driver_->FailNext("Delete", absl::UnavailableError("containerd is away"));
   EXPECT_FALSE(Run(PodConfig("web")).ok());
   ASSERT_EQ(pods_.All().size(), 1u);
   const std::shared_ptr<Pod> pod = pods_.All()[0];

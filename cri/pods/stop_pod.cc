@@ -1,6 +1,6 @@
 #include "cri/pods/stop_pod.h"
 
-#include <signal.h>
+#include <thread>
 
 #include "base/log.h"
 #include "base/status_macros.h"
@@ -19,8 +19,7 @@ constexpr absl::Duration kClaimTimeout = absl::Minutes(3);
 absl::Status EndPause(const PodContext& context, Pod& pod, const PodRecord& facts) {
   if (!facts.task_attempted()) return absl::OkStatus();
   CRISP_ASSIGN_OR_RETURN(TaskDriver * driver, context.handlers->Find(pod.runtime_handler()));
-  CRISP_RETURN_IF_ERROR(driver->Kill(pod.id(), SIGKILL, /*all=*/true));
-  CRISP_RETURN_IF_ERROR(driver->Delete(pod.id()));
+  CRISP_RETURN_IF_ERROR(driver->Delete(pod.id()));  // Kills it.
   RecordPodExit(context, pod);
   return absl::OkStatus();
 }
@@ -52,8 +51,16 @@ void RecordPodExit(const PodContext& context, Pod& pod) {
 absl::Status StopPod(const PodContext& context, Pod& pod) {
   CRISP_ASSIGN_OR_RETURN(const Claim claim, pod.claim().ClaimFor("stop it", kClaimTimeout));
   const PodRecord facts = pod.facts().Get();
-  CRISP_RETURN_IF_ERROR(Annotate(EndPause(context, pod, facts), "end the pause process"));
-  CRISP_RETURN_IF_ERROR(Annotate(ReleaseNetwork(context, pod, facts), "release the pod's network"));
+  // Each is waited for elsewhere, and neither needs the other.
+  absl::Status released;
+  std::thread network;
+  if (!facts.netns_path().empty()) {
+    network = std::thread([&] { released = ReleaseNetwork(context, pod, facts); });
+  }
+  const absl::Status ended = EndPause(context, pod, facts);
+  if (network.joinable()) network.join();
+  CRISP_RETURN_IF_ERROR(Annotate(ended, "end the pause process"));
+  CRISP_RETURN_IF_ERROR(Annotate(released, "release the pod's network"));
   return Annotate(UnmountShm(pod.directory()), "unmount the pod's /dev/shm");
 }
 

@@ -18,7 +18,6 @@ using Json = nlohmann::json;
 
 // Pause outlives what runs in its pod: it is small, and with it the pod is gone.
 constexpr int kOomScoreAdj = -998;
-constexpr int kCpuShares = 2;
 
 // What /proc and /sys tell about the host, or let one do to it.
 constexpr const char* kMaskedPaths[] = {
@@ -98,7 +97,7 @@ absl::StatusOr<Json> BuildSandboxSpec(const SandboxSpecInput& input) {
                   {"oomScoreAdj", ClampOomScoreAdj(kOomScoreAdj, input.host)}};
   Json linux_part = {
       {"namespaces", SandboxNamespaces(input.config, input.netns_path, input.host.cgroup_v2())},
-      {"resources", {{"devices", DefaultDeviceRules()}, {"cpu", {{"shares", kCpuShares}}}}}};
+      {"resources", {{"devices", DefaultDeviceRules()}}}};
   if (!input.owns_mounts) {
     linux_part["maskedPaths"] = kMaskedPaths;
     linux_part["readonlyPaths"] = kReadonlyPaths;
