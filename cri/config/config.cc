@@ -217,6 +217,14 @@ absl::Status ReadAllKeys(const toml::table& document, Config* config) {
     registry.Strings("pinned_images", &config->registry.pinned_images);
     return absl::OkStatus();
   });
+  top.Table("streaming", [&](TableReader& streaming) {
+    streaming.String("address", &config->streaming.address);
+    streaming.String("tls_cert_file", &config->streaming.tls_cert_file);
+    streaming.String("tls_key_file", &config->streaming.tls_key_file);
+    streaming.Duration("idle_timeout", &config->streaming.idle_timeout);
+    streaming.Duration("stream_creation_timeout", &config->streaming.creation_timeout);
+    return absl::OkStatus();
+  });
   top.Table("runtimes", [&](TableReader& runtimes) { return ReadRuntimes(runtimes, config); });
   return top.Done();
 }
@@ -265,6 +273,10 @@ absl::Status CheckConfig(const Config& config) {
   if (const size_t length = config.listen.size() - 7; length > kMaxSocketPath) {
     return absl::InvalidArgumentError(absl::StrCat("listen: a socket path has at most ",
                                                    kMaxSocketPath, " bytes, this has ", length));
+  }
+  if (config.streaming.tls_cert_file.empty() != config.streaming.tls_key_file.empty()) {
+    return absl::InvalidArgumentError(
+        "streaming: tls_cert_file and tls_key_file go together: one is missing");
   }
   int native = 0;
   for (const auto& [name, runtime] : config.runtimes) {
@@ -343,6 +355,17 @@ std::string DefaultConfigToml() {
       absl::FormatDuration(config.registry.no_progress_timeout), "\"\n",
       "# Images that kubelet must not collect.\n"
       "pinned_images = []\n\n"
+      "# Where exec, attach and port-forward connect. kubelet proxies for everybody else, so\n"
+      "# a loopback address is enough. Clients are told it as it is written here.\n"
+      "[streaming]\n"
+      "address = \"",
+      config.streaming.address, "\"\n",
+      "# PEM files; empty: no TLS.\n"
+      "tls_cert_file = \"\"\n"
+      "tls_key_file = \"\"\n"
+      "idle_timeout = \"",
+      absl::FormatDuration(config.streaming.idle_timeout), "\"\n", "stream_creation_timeout = \"",
+      absl::FormatDuration(config.streaming.creation_timeout), "\"\n\n",
       "# One table a runtime handler: the names that a RuntimeClass can ask for.\n"
       "# crisp's own shim, which launches containers itself.\n"
       "[runtimes.crisp]\n"

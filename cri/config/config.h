@@ -41,6 +41,15 @@ struct RegistryConfig {
   std::vector<std::string> pinned_images;
 };
 
+// Where clients of Exec, Attach and PortForward are sent.
+struct StreamingConfig {
+  std::string address = "127.0.0.1:0";  // One address: clients are told it. Port 0: any.
+  std::string tls_cert_file;            // Empty: no TLS.
+  std::string tls_key_file;
+  absl::Duration idle_timeout = absl::Hours(4);
+  absl::Duration creation_timeout = absl::Seconds(30);
+};
+
 // One entry of [runtimes]: a runtime handler and the driver behind it.
 struct RuntimeHandlerConfig {
   std::string driver = "containerd";  // Or "native": crisp's own shim, at most once.
@@ -65,6 +74,7 @@ struct Config {
   ContainerdConfig containerd;
   NetworkConfig network;
   RegistryConfig registry;
+  StreamingConfig streaming;
 };
 
 // Reads `path` over the defaults. With `must_exist` false an absent file is the

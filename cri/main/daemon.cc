@@ -30,6 +30,7 @@
 #include "cri/pods/pod_root.h"
 #include "cri/recovery/recover.h"
 #include "cri/rpc/runtime_service.h"
+#include "cri/streaming/streaming_server.h"
 #include "cri/task/containerd_driver.h"
 #include "cri/task/native_driver.h"
 #include "cri/volumes_rpc/volumes_service.h"
@@ -70,6 +71,7 @@ struct Daemon::Parts {
   ContainerContext context;
   std::unique_ptr<ExitMonitor> exits;
   std::unique_ptr<Background> tidy;
+  std::unique_ptr<StreamingServer> streaming;
   std::unique_ptr<RpcContext> rpc;
   std::unique_ptr<RuntimeService> runtime_service;
   std::unique_ptr<ImageService> image_service;
@@ -208,7 +210,14 @@ void Daemon::Parts::Wire() {
 }
 
 absl::Status Daemon::Parts::Serve() {
-  rpc = std::make_unique<RpcContext>(config, node, context, containerd.get());
+  StreamingServer::Options streaming_options;
+  streaming_options.address = config.streaming.address;
+  streaming_options.tls_cert_file = config.streaming.tls_cert_file;
+  streaming_options.tls_key_file = config.streaming.tls_key_file;
+  streaming_options.idle_timeout = config.streaming.idle_timeout;
+  streaming_options.creation_timeout = config.streaming.creation_timeout;
+  CRISP_ASSIGN_OR_RETURN(streaming, StreamingServer::Start(streaming_options, node.clock));
+  rpc = std::make_unique<RpcContext>(config, node, context, containerd.get(), streaming.get());
   runtime_service = std::make_unique<RuntimeService>(rpc.get());
   image_service = std::make_unique<ImageService>(images.get());
   import_service = std::make_unique<ImportService>(images.get());
@@ -252,6 +261,7 @@ absl::StatusOr<std::unique_ptr<Daemon>> Daemon::Start(Config config) {
   CRISP_RETURN_IF_ERROR(parts->Serve());
   LogInfo("crispd serves", {{"version", kCrispVersion},
                             {"listen", c.listen},
+                            {"streaming", parts->streaming->base_url()},
                             {"containerd", parts->containerd->socket()},
                             {"namespace", parts->containerd->ns()},
                             {"snapshotter", parts->containerd->snapshotter()}});
@@ -265,6 +275,7 @@ Daemon::~Daemon() = default;
 void Daemon::Stop() {
   Parts& parts = *parts_;
   parts.server->Stop(kShutdownGrace);
+  parts.streaming->Stop();
   if (parts.config.network.remove_on_exit) {
     if (const absl::Status removed = parts.network->RemoveBuiltin(); !removed.ok()) {
       LogWarn("the built-in network stays", {{"reason", removed}});

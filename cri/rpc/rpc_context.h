@@ -16,6 +16,7 @@
 
 namespace crisp::cri {
 
+class StreamingServer;
 class Containerd;  // Its header brings all of gRPC; few RPCs need it.
 
 // One call as its RPC sees it.
@@ -28,11 +29,13 @@ struct Done {};
 
 struct RpcContext {
   RpcContext(const Config& config_in, const PodContext& node_in,
-             const ContainerContext& containers_in, Containerd* containerd_in)
+             const ContainerContext& containers_in, Containerd* containerd_in,
+             StreamingServer* streaming_in)
       : config(config_in),
         node(node_in),
         containers(containers_in),
         containerd(containerd_in),
+        streaming(streaming_in),
         run_calls(node_in.clock),
         create_calls(node_in.clock),
         stop_calls(node_in.clock),
@@ -42,6 +45,7 @@ struct RpcContext {
   const PodContext& node;
   const ContainerContext& containers;
   Containerd* const containerd;
+  StreamingServer* const streaming;
 
   JoinedCalls<std::string> run_calls;     // By PodNameKey; the result is the sandbox id.
   JoinedCalls<std::string> create_calls;  // By ContainerNameKey; the result is the container id.

@@ -67,6 +67,14 @@ absl::Status ReopenContainerLog(RpcContext& context, const Call& call,
 absl::Status ExecSync(RpcContext& context, const Call& call,
                       const runtime::v1::ExecSyncRequest& request,
                       runtime::v1::ExecSyncResponse* response);
+absl::Status Exec(RpcContext& context, const Call& call, const runtime::v1::ExecRequest& request,
+                  runtime::v1::ExecResponse* response);
+absl::Status Attach(RpcContext& context, const Call& call,
+                    const runtime::v1::AttachRequest& request,
+                    runtime::v1::AttachResponse* response);
+absl::Status PortForward(RpcContext& context, const Call& call,
+                         const runtime::v1::PortForwardRequest& request,
+                         runtime::v1::PortForwardResponse* response);
 
 }  // namespace crisp::cri::rpc
 

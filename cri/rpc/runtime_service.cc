@@ -64,6 +64,9 @@ CRISP_RPC(ContainerStatus)
 CRISP_RPC(UpdateContainerResources)
 CRISP_RPC(ReopenContainerLog)
 CRISP_RPC(ExecSync)
+CRISP_RPC(Exec)
+CRISP_RPC(Attach)
+CRISP_RPC(PortForward)
 #undef CRISP_RPC
 
 }  // namespace crisp::cri

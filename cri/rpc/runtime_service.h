@@ -37,6 +37,9 @@ class RuntimeService final : public runtime::v1::RuntimeService::Service {
   CRISP_RPC(UpdateContainerResources)
   CRISP_RPC(ReopenContainerLog)
   CRISP_RPC(ExecSync)
+  CRISP_RPC(Exec)
+  CRISP_RPC(Attach)
+  CRISP_RPC(PortForward)
 #undef CRISP_RPC
   // The rest of the service answers UNIMPLEMENTED, gRPC's own default.
 

@@ -106,6 +106,11 @@ std::string ContainerIo::stderr_path() const {
   return options_.tty ? "" : JoinPath(path_, kStderr);
 }
 
+void ContainerIo::Attach(const std::shared_ptr<Attachment>& attachment) {
+  if (options_.tty) attachment->End(LogStream::kStderr);  // There is none to come.
+  attachments_.Add(attachment);
+}
+
 absl::StatusOr<UniqueFd> ContainerIo::OpenStdin() const {
   if (!options_.stdin) return absl::FailedPreconditionError("the container has no input");
   CRISP_ASSIGN_OR_RETURN(const UniqueFd directory, OpenDir(path_));

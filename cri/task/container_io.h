@@ -82,7 +82,7 @@ class ContainerIo {
 
   // Hands the output, from now on, to a reader beside the log; and to those that were
   // added, the end of the container.
-  void Attach(const std::shared_ptr<Attachment>& attachment) { attachments_.Add(attachment); }
+  void Attach(const std::shared_ptr<Attachment>& attachment);
   void Exited(const absl::StatusOr<int>& exit_code) { attachments_.Exit(exit_code); }
 
   // The container's input. An errno of ENXIO if it is at its end; FailedPrecondition
