@@ -31,10 +31,12 @@ runtime::v1::ContainerState Container::state() const {
   return facts_.Read([](const ContainerRecord& facts) { return ContainerStateOf(facts); });
 }
 
-void Container::RecordExit(int exit_code, int64_t finished_at, bool oom_killed,
+bool Container::RecordExit(int exit_code, int64_t finished_at, bool oom_killed,
                            const std::string& reason, const std::string& message) {
+  bool first = false;
   const auto change = [&](ContainerRecord& facts) {
-    if (facts.finished_at() != 0) return;
+    first = facts.finished_at() == 0;
+    if (!first) return;
     facts.set_finished_at(finished_at);
     facts.set_exit_code(exit_code);
     facts.set_oom_killed(oom_killed);
@@ -52,6 +54,7 @@ void Container::RecordExit(int exit_code, int64_t finished_at, bool oom_killed,
              {{"container", id_}, {"error", written}});
     facts_.UpdateMemoryOnly(change);
   }
+  return first;
 }
 
 bool Container::AwaitExit(absl::Duration timeout) const {

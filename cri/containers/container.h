@@ -49,9 +49,9 @@ class Container {
   bool listed() const;
   runtime::v1::ContainerState state() const;
 
-  // Records the end of the container, unless an end is recorded already. A
-  // record that cannot be written is kept in memory.
-  void RecordExit(int exit_code, int64_t finished_at, bool oom_killed,
+  // Records the end of the container, unless an end is recorded already: then it
+  // is false. A record that cannot be written is kept in memory.
+  bool RecordExit(int exit_code, int64_t finished_at, bool oom_killed,
                   const std::string& reason = "", const std::string& message = "");
 
   // True once the container is EXITED, or false when `timeout` passed first.

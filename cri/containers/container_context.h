@@ -21,6 +21,18 @@ struct ContainerContext {
   ImageStore* images = nullptr;
   Background* tidy = nullptr;
   std::string rootfs_dir;  // <root>/containers
+
+  void Tell(runtime::v1::ContainerEventType what, const Container& container) const {
+    node->Tell(what, container.id(), *container.pod());
+  }
+
+  // Container::RecordExit, and word of it.
+  void RecordExit(Container& container, int exit_code, int64_t finished_at, bool oom_killed,
+                  const std::string& reason = "", const std::string& message = "") const {
+    if (container.RecordExit(exit_code, finished_at, oom_killed, reason, message)) {
+      Tell(runtime::v1::CONTAINER_STOPPED_EVENT, container);
+    }
+  }
 };
 
 }  // namespace crisp::cri

@@ -70,6 +70,10 @@ absl::Status ThrowAway(const ContainerContext& context, const std::string& id) {
 
 }  // namespace
 
+std::string UpperDirOf(const ContainerContext& context, const std::string& id) {
+  return JoinPath(DirectoryOf(context, id), kUpper);
+}
+
 bool PinsLayers(const ContainerContext& context, const Container& container, const Image& image) {
   if (image.chain_id.empty() || !context.images->pins_layers()) return false;
   const auto driver = context.node->handlers->Find(container.pod()->runtime_handler());
@@ -111,7 +115,7 @@ absl::StatusOr<std::vector<containerd::types::Mount>> RootfsMounts(const Contain
   mount.set_type("overlay");
   mount.set_source("overlay");
   mount.add_options(absl::StrCat("lowerdir=", absl::StrJoin(lower_dirs, ":")));
-  mount.add_options(absl::StrCat("upperdir=", JoinPath(directory, kUpper)));
+  mount.add_options(absl::StrCat("upperdir=", UpperDirOf(context, container.id())));
   mount.add_options(absl::StrCat("workdir=", JoinPath(directory, kWork)));
   // A container does not survive a reboot, so that nothing it writes needs to: without
   // this its end would sync the whole disk.

@@ -16,6 +16,7 @@
 #define CRISP_CRI_CONTAINERS_CONTAINER_ROOTFS_H_
 
 #include <memory>
+#include <string>
 #include <vector>
 
 #include "absl/status/status.h"
@@ -44,6 +45,9 @@ absl::StatusOr<ContainerRootfs> MakeRootfs(const ContainerContext& context,
 // How to mount it, once its record has what MakeRootfs returned.
 absl::StatusOr<std::vector<containerd::types::Mount>> RootfsMounts(const ContainerContext& context,
                                                                    const Container& container);
+
+// Where the container with pinned layers keeps what it writes.
+std::string UpperDirOf(const ContainerContext& context, const std::string& id);
 
 // OK if there is none. The files are deleted in the background.
 absl::Status RemoveRootfs(const ContainerContext& context, const Container& container);

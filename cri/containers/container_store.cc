@@ -21,7 +21,9 @@ absl::Status ContainerStore::Add(std::shared_ptr<Container> container) {
         container->config().metadata().attempt(), " exists in the pod as ", holder->second));
   }
   ids_by_pod_[pod_id].insert(container->id());
+  container->facts().CountChangesIn(changes_);
   by_id_[container->id()] = std::move(container);
+  changes_->fetch_add(1, std::memory_order_release);
   return absl::OkStatus();
 }
 
@@ -70,6 +72,7 @@ void ContainerStore::Remove(const std::string& id) {
     if (of_pod->second.empty()) ids_by_pod_.erase(of_pod);
   }
   by_id_.erase(found);
+  changes_->fetch_add(1, std::memory_order_release);
 }
 
 void ContainerStore::Close(const std::string& pod_id) {

@@ -8,6 +8,8 @@
 #ifndef CRISP_CRI_CONTAINERS_CONTAINER_STORE_H_
 #define CRISP_CRI_CONTAINERS_CONTAINER_STORE_H_
 
+#include <atomic>
+#include <cstdint>
 #include <map>
 #include <memory>
 #include <set>
@@ -29,6 +31,10 @@ class ContainerStore {
 
   absl::StatusOr<std::shared_ptr<Container>> Find(absl::string_view id_or_prefix) const;
   std::vector<std::shared_ptr<Container>> All() const;  // In the order of their ids.
+
+  // Grows when a container is added or removed, and when the facts of one change.
+  uint64_t changes() const { return changes_->load(std::memory_order_acquire); }
+
   std::vector<std::shared_ptr<Container>> OfPod(const std::string& pod_id) const;
 
   void Remove(const std::string& id);
@@ -39,6 +45,9 @@ class ContainerStore {
   void Forget(const std::string& pod_id);  // The pod itself is gone.
 
  private:
+  // Shared with the facts, which may outlive the store.
+  const std::shared_ptr<std::atomic<uint64_t>> changes_ =
+      std::make_shared<std::atomic<uint64_t>>(0);
   mutable absl::Mutex mu_;
   std::map<std::string, std::shared_ptr<Container>> by_id_ ABSL_GUARDED_BY(mu_);
   std::map<std::string, std::string> id_by_name_ ABSL_GUARDED_BY(mu_);

@@ -249,6 +249,7 @@ absl::StatusOr<std::shared_ptr<Container>> CreateContainer(
   CRISP_RETURN_IF_ERROR(
       Annotate(Make(context, *container, image), "create container ", config.metadata().name()));
   std::move(undo).Cancel();
+  context.Tell(runtime::v1::CONTAINER_CREATED_EVENT, *container);
   return container;
 }
 

@@ -33,8 +33,8 @@ void RecordContainerExit(const ContainerContext& context,
   const bool ran =
       container->facts().Read([](const ContainerRecord& facts) { return facts.start_attempted(); });
   if (!ran) return;
-  container->RecordExit(exit.exit_code, exit.exited_at_ns, exit.oom_killed,
-                        exit.lost ? "Unknown" : "");
+  context.RecordExit(*container, exit.exit_code, exit.exited_at_ns, exit.oom_killed,
+                     exit.lost ? "Unknown" : "");
   LogInfo("container ended", {{"container", container->id()},
                               {"name", container->config().metadata().name()},
                               {"exit_code", exit.exit_code},

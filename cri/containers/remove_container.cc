@@ -29,6 +29,7 @@ absl::Status RemoveContainer(const ContainerContext& context, Container& contain
                "release the container's volumes"));
   CRISP_RETURN_IF_ERROR(container.facts().Erase());
   context.containers->Remove(container.id());
+  if (container.listed()) context.Tell(runtime::v1::CONTAINER_DELETED_EVENT, container);
   return absl::OkStatus();
 }
 

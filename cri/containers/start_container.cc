@@ -75,8 +75,8 @@ absl::Status StartContainer(const ContainerContext& context, Container& containe
                          context.node->handlers->Find(container.pod()->runtime_handler()));
   if (const absl::Status launched = Launch(context, driver, container); !launched.ok()) {
     // Recorded first: deleting the task ends it, and the first cause of an end wins.
-    container.RecordExit(kStartErrorExitCode, context.node->clock->NowNs(), /*oom_killed=*/false,
-                         "StartError", std::string(launched.message()));
+    context.RecordExit(container, kStartErrorExitCode, context.node->clock->NowNs(),
+                       /*oom_killed=*/false, "StartError", std::string(launched.message()));
     if (const absl::Status deleted = driver->Delete(container.id()); !deleted.ok()) {
       LogWarn("the task of a container that did not start is still there",
               {{"container", container.id()}, {"error", deleted}});
@@ -84,10 +84,12 @@ absl::Status StartContainer(const ContainerContext& context, Container& containe
     return Annotate(launched, "start container ", container.config().metadata().name());
   }
   const int64_t now = context.node->clock->NowNs();
-  return container.facts().Update([now](ContainerRecord& facts) {
+  CRISP_RETURN_IF_ERROR(container.facts().Update([now](ContainerRecord& facts) {
     // A short-lived container may have ended, and been recorded, by now.
     facts.set_started_at(facts.finished_at() != 0 ? std::min(now, facts.finished_at()) : now);
-  });
+  }));
+  context.Tell(runtime::v1::CONTAINER_STARTED_EVENT, container);
+  return absl::OkStatus();
 }
 
 }  // namespace crisp::cri

@@ -26,12 +26,13 @@ absl::Status KillAndWait(const ContainerContext& context, TaskDriver* driver,
   // The exit event may have been missed; the driver knows.
   const auto state = driver->State(container.id());
   if (state.ok() && state->status == TaskStatus::kStopped) {
-    container.RecordExit(state->exit.exit_code, state->exit.exited_at_ns, state->exit.oom_killed);
+    context.RecordExit(container, state->exit.exit_code, state->exit.exited_at_ns,
+                       state->exit.oom_killed);
     return absl::OkStatus();
   }
   if (absl::IsNotFound(state.status())) {
-    container.RecordExit(kLostExitCode, context.node->clock->NowNs(), /*oom_killed=*/false,
-                         "Unknown");
+    context.RecordExit(container, kLostExitCode, context.node->clock->NowNs(),
+                       /*oom_killed=*/false, "Unknown");
     return absl::OkStatus();
   }
   return absl::DeadlineExceededError(absl::StrCat("container ", container.id(), " still runs ",

@@ -1,4 +1,4 @@
-// runtime.v1.ImageService: CRI's five image calls over an ImageStore.
+// runtime.v1.ImageService: CRI's image calls over an ImageStore.
 //
 // Ownership: borrows the store.
 // Threads:   safe; a pull keeps its RPC thread until it ends or the client goes.
@@ -22,6 +22,10 @@ class ImageService final : public runtime::v1::ImageService::Service {
   grpc::Status ListImages(grpc::ServerContext* context,
                           const runtime::v1::ListImagesRequest* request,
                           runtime::v1::ListImagesResponse* response) override;
+  // The same in parts, for more images than fit in one message.
+  grpc::Status StreamImages(grpc::ServerContext* context,
+                            const runtime::v1::StreamImagesRequest* request,
+                            grpc::ServerWriter<runtime::v1::StreamImagesResponse>* writer) override;
   grpc::Status ImageStatus(grpc::ServerContext* context,
                            const runtime::v1::ImageStatusRequest* request,
                            runtime::v1::ImageStatusResponse* response) override;
@@ -33,7 +37,6 @@ class ImageService final : public runtime::v1::ImageService::Service {
   grpc::Status ImageFsInfo(grpc::ServerContext* context,
                            const runtime::v1::ImageFsInfoRequest* request,
                            runtime::v1::ImageFsInfoResponse* response) override;
-  // StreamImages stays the generated UNIMPLEMENTED: clients then use ListImages.
 
  private:
   ImageStore* const store_;

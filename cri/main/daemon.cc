@@ -18,7 +18,9 @@
 #include "cri/containerd/containerd.h"
 #include "cri/containerd/lease.h"
 #include "cri/containerd/managed_containerd.h"
+#include "cri/containers/container_rootfs.h"
 #include "cri/containers/exit_monitor.h"
+#include "cri/events/event_hub.h"
 #include "cri/images/image_service.h"
 #include "cri/images/image_store.h"
 #include "cri/images/import_service.h"
@@ -31,6 +33,7 @@
 #include "cri/recovery/recover.h"
 #include "cri/rpc/runtime_service.h"
 #include "cri/streaming/streaming_server.h"
+#include "cri/stats/node_stats.h"
 #include "cri/task/containerd_driver.h"
 #include "cri/task/native_driver.h"
 #include "cri/volumes_rpc/volumes_service.h"
@@ -69,6 +72,8 @@ struct Daemon::Parts {
   RuntimeHandlers handlers;
   PodContext node;
   ContainerContext context;
+  std::unique_ptr<EventHub> events;
+  std::unique_ptr<NodeStats> stats;
   std::unique_ptr<ExitMonitor> exits;
   std::unique_ptr<Background> tidy;
   std::unique_ptr<StreamingServer> streaming;
@@ -85,6 +90,7 @@ struct Daemon::Parts {
   absl::StatusOr<std::unique_ptr<TaskDriver>> MakeDriver(const std::string& name,
                                                          const RuntimeHandlerConfig& runtime);
   absl::Status MakeDrivers();
+  absl::Status MakeStats();
   void Wire();
   absl::Status Serve();
 };
@@ -193,6 +199,30 @@ absl::Status Daemon::Parts::MakeDrivers() {
   return absl::OkStatus();
 }
 
+absl::Status Daemon::Parts::MakeStats() {
+  NodeStats::Options options;
+  CRISP_ASSIGN_OR_RETURN(options.hierarchies, cgroup::Hierarchies::Probe());
+  options.pods = &pods;
+  options.containers = &containers;
+  options.clock = Clock::Real();
+  options.background = tidy.get();
+  options.measure_layer = [this](const std::string& id,
+                                 const std::string& snapshot_key) -> absl::StatusOr<LayerUsage> {
+    if (snapshot_key.empty()) {
+      CRISP_ASSIGN_OR_RETURN(LayerUsage usage, MeasureTree(UpperDirOf(context, id)));
+      usage.mountpoint = context.rootfs_dir;
+      return usage;
+    }
+    CRISP_ASSIGN_OR_RETURN(const SnapshotUsage usage, images->Usage(snapshot_key));
+    CRISP_ASSIGN_OR_RETURN(std::string mountpoint, containerd->SnapshotterRoot());
+    return LayerUsage{.bytes = static_cast<uint64_t>(usage.bytes),
+                      .inodes = static_cast<uint64_t>(usage.inodes),
+                      .mountpoint = std::move(mountpoint)};
+  };
+  stats = std::make_unique<NodeStats>(std::move(options));
+  return absl::OkStatus();
+}
+
 void Daemon::Parts::Wire() {
   node.cgroup_parent = config.cgroup_parent;
   node.node_name = config.node_name.empty() ? HostName() : config.node_name;
@@ -202,6 +232,8 @@ void Daemon::Parts::Wire() {
   node.seccomp = seccomp.get();
   node.network = network.get();
   node.volumes = volumes.get();
+  events = std::make_unique<EventHub>(&containers, Clock::Real());
+  node.lifecycle = events.get();
   context.node = &node;
   context.containers = &containers;
   context.images = images.get();
@@ -217,7 +249,8 @@ absl::Status Daemon::Parts::Serve() {
   streaming_options.idle_timeout = config.streaming.idle_timeout;
   streaming_options.creation_timeout = config.streaming.creation_timeout;
   CRISP_ASSIGN_OR_RETURN(streaming, StreamingServer::Start(streaming_options, node.clock));
-  rpc = std::make_unique<RpcContext>(config, node, context, containerd.get(), streaming.get());
+  rpc = std::make_unique<RpcContext>(config, node, context, containerd.get(), streaming.get(),
+                                     events.get(), stats.get());
   runtime_service = std::make_unique<RuntimeService>(rpc.get());
   image_service = std::make_unique<ImageService>(images.get());
   import_service = std::make_unique<ImportService>(images.get());
@@ -256,6 +289,7 @@ absl::StatusOr<std::unique_ptr<Daemon>> Daemon::Start(Config config) {
   CRISP_RETURN_IF_ERROR(Annotate(parts->images->Load(), "load images"));
   parts->tidy = std::make_unique<Background>(kTidyThreads);
   parts->Wire();
+  CRISP_RETURN_IF_ERROR(Annotate(parts->MakeStats(), "look for the host's cgroups"));
   CRISP_RETURN_IF_ERROR(Annotate(parts->MakeDrivers(), "start the task drivers"));
   CRISP_RETURN_IF_ERROR(Annotate(Recover(parts->context), "recover"));
   CRISP_RETURN_IF_ERROR(parts->Serve());
@@ -274,6 +308,7 @@ Daemon::~Daemon() = default;
 
 void Daemon::Stop() {
   Parts& parts = *parts_;
+  parts.events->Close();  // Else the server would wait for subscribers to go.
   parts.server->Stop(kShutdownGrace);
   parts.streaming->Stop();
   if (parts.config.network.remove_on_exit) {

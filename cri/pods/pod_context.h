@@ -8,6 +8,7 @@
 #include <string>
 
 #include "base/clock.h"
+#include "cri/pods/lifecycle.h"
 #include "cri/pods/pod_store.h"
 #include "cri/pods/runtime_handlers.h"
 #include "cri/spec/host_facts.h"
@@ -32,6 +33,11 @@ struct PodContext {
   SeccompProfiles* seccomp = nullptr;
   netns::PodNetwork* network = nullptr;
   volumes::PodVolumes* volumes = nullptr;
+  Lifecycle* lifecycle = nullptr;  // May be none.
+
+  void Tell(runtime::v1::ContainerEventType what, const std::string& id, const Pod& pod) const {
+    if (lifecycle != nullptr) lifecycle->Happened(what, id, pod);
+  }
 };
 
 }  // namespace crisp::cri

@@ -15,7 +15,9 @@ absl::Status PodStore::Add(std::shared_ptr<Pod> pod) {
                                                  " attempt ", pod->config().metadata().attempt(),
                                                  " exists as sandbox ", holder->second));
   }
+  pod->facts().CountChangesIn(changes_);
   by_id_[pod->id()] = std::move(pod);
+  changes_->fetch_add(1, std::memory_order_release);
   return absl::OkStatus();
 }
 
@@ -49,6 +51,7 @@ void PodStore::Remove(const std::string& id) {
   if (found == by_id_.end()) return;
   id_by_name_.erase(found->second->name_key());
   by_id_.erase(found);
+  changes_->fetch_add(1, std::memory_order_release);
 }
 
 }  // namespace crisp::cri

@@ -7,6 +7,8 @@
 #ifndef CRISP_CRI_PODS_POD_STORE_H_
 #define CRISP_CRI_PODS_POD_STORE_H_
 
+#include <atomic>
+#include <cstdint>
 #include <map>
 #include <memory>
 #include <string>
@@ -30,10 +32,16 @@ class PodStore {
 
   std::vector<std::shared_ptr<Pod>> All() const;  // In the order of their ids.
 
+  // Grows when a pod is added or removed, and when the facts of one change.
+  uint64_t changes() const { return changes_->load(std::memory_order_acquire); }
+
   // Frees the id and the name.
   void Remove(const std::string& id);
 
  private:
+  // Shared with the facts, which may outlive the store.
+  const std::shared_ptr<std::atomic<uint64_t>> changes_ =
+      std::make_shared<std::atomic<uint64_t>>(0);
   mutable absl::Mutex mu_;
   std::map<std::string, std::shared_ptr<Pod>> by_id_ ABSL_GUARDED_BY(mu_);
   std::map<std::string, std::string> id_by_name_ ABSL_GUARDED_BY(mu_);

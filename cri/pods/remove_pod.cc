@@ -20,6 +20,7 @@ absl::Status RemovePod(const PodContext& context, Pod& pod) {
   }
   CRISP_RETURN_IF_ERROR(Annotate(RemoveTree(pod.directory()), "remove the pod's directory"));
   context.pods->Remove(pod.id());
+  if (pod.listed()) context.Tell(runtime::v1::CONTAINER_DELETED_EVENT, pod.id(), pod);
   return absl::OkStatus();
 }
 

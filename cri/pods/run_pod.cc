@@ -242,6 +242,8 @@ absl::StatusOr<std::shared_ptr<Pod>> RunPod(const PodContext& context,
   CRISP_RETURN_IF_ERROR(
       Annotate(Prepare(context, *pod), "run pod ", PodDisplayName(config.metadata())));
   std::move(undo).Cancel();
+  context.Tell(runtime::v1::CONTAINER_CREATED_EVENT, pod->id(), *pod);
+  context.Tell(runtime::v1::CONTAINER_STARTED_EVENT, pod->id(), *pod);
   return pod;
 }
 

@@ -38,14 +38,17 @@ absl::Status ReleaseNetwork(const PodContext& context, Pod& pod, const PodRecord
 
 void RecordPodExit(const PodContext& context, Pod& pod) {
   const int64_t now = context.clock->NowNs();
-  const auto change = [now](PodRecord& facts) {
-    if (facts.exited_at() == 0) facts.set_exited_at(now);
+  bool first = false;
+  const auto change = [now, &first](PodRecord& facts) {
+    first = facts.exited_at() == 0;
+    if (first) facts.set_exited_at(now);
   };
   if (const absl::Status written = pod.facts().Update(change); !written.ok()) {
     LogError("cannot record the end of a pod; it is kept in memory",
              {{"sandbox", pod.id()}, {"error", written}});
     pod.facts().UpdateMemoryOnly(change);
   }
+  if (first && pod.listed()) context.Tell(runtime::v1::CONTAINER_STOPPED_EVENT, pod.id(), pod);
 }
 
 absl::Status StopPod(const PodContext& context, Pod& pod) {

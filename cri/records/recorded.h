@@ -10,7 +10,10 @@
 
 #include <unistd.h>
 
+#include <atomic>
+#include <cstdint>
 #include <functional>
+#include <memory>
 #include <string>
 #include <utility>
 
@@ -41,6 +44,15 @@ class Recorded {
     return read(const_cast<const Record&>(value_));
   }
 
+  // Grows with every change of the value.
+  uint64_t version() const { return version_.load(std::memory_order_acquire); }
+
+  // From here on `*changes` grows with every change too: who finds it as it was has
+  // missed no change that was done by then. Set once, before others know the record.
+  void CountChangesIn(std::shared_ptr<std::atomic<uint64_t>> changes) {
+    changes_ = std::move(changes);
+  }
+
   absl::Status Update(const std::function<void(Record&)>& change) {
     absl::MutexLock writer(&write_mu_);
     Record next = Get();
@@ -48,6 +60,7 @@ class Recorded {
     if (absl::Status written = WriteRecord(path_, boot_id_, next); !written.ok()) return written;
     absl::MutexLock lock(&mu_);
     value_ = std::move(next);
+    CountChange();
     return absl::OkStatus();
   }
 
@@ -56,6 +69,7 @@ class Recorded {
     absl::MutexLock writer(&write_mu_);
     absl::MutexLock lock(&mu_);
     change(value_);
+    CountChange();
   }
 
   // Waits until `done` holds for the value; false when `timeout` passed first.
@@ -74,11 +88,18 @@ class Recorded {
   }
 
  private:
+  void CountChange() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_) {
+    version_.fetch_add(1, std::memory_order_release);
+    if (changes_ != nullptr) changes_->fetch_add(1, std::memory_order_release);
+  }
+
   const std::string path_;
   const std::string boot_id_;
   absl::Mutex write_mu_ ABSL_ACQUIRED_BEFORE(mu_);
   mutable absl::Mutex mu_;
   Record value_ ABSL_GUARDED_BY(mu_);
+  std::atomic<uint64_t> version_{0};
+  std::shared_ptr<std::atomic<uint64_t>> changes_;
 };
 
 }  // namespace crisp::cri

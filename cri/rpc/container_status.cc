@@ -1,5 +1,5 @@
 #include "base/status_macros.h"
-#include "cri/rpc/container_messages.h"
+#include "cri/messages/container_messages.h"
 #include "cri/rpc/rpcs.h"
 
 namespace crisp::cri::rpc {

@@ -1,6 +1,6 @@
 #include "absl/strings/match.h"
-#include "cri/rpc/container_messages.h"
-#include "cri/rpc/label_selector.h"
+#include "cri/messages/label_selector.h"
+#include "cri/rpc/lists.h"
 #include "cri/rpc/rpcs.h"
 
 namespace crisp::cri::rpc {
@@ -15,15 +15,21 @@ bool Matches(const runtime::v1::ContainerFilter& filter, const Container& contai
 
 }  // namespace
 
-absl::Status ListContainers(RpcContext& context, const Call& call,
-                            const runtime::v1::ListContainersRequest& request,
-                            runtime::v1::ListContainersResponse* response) {
-  for (const std::shared_ptr<Container>& container : context.containers.containers->All()) {
-    if (container->listed() && Matches(request.filter(), *container)) {
-      FillContainer(*container, response->add_containers());
-    }
-  }
-  return absl::OkStatus();
+Encoded ListContainers(RpcContext& context, const runtime::v1::ListContainersRequest& request) {
+  if (IsEmpty(request.filter())) return context.container_list.All();
+  const auto matches = [&](const Container& container) {
+    return Matches(request.filter(), container);
+  };
+  return context.container_list.Matching(matches, kWhole).front();
+}
+
+absl::Status StreamContainers(RpcContext& context, const Call& call,
+                              const runtime::v1::StreamContainersRequest& request,
+                              const Send<runtime::v1::StreamContainersResponse>& send) {
+  const auto matches = [&](const Container& container) {
+    return Matches(request.filter(), container);
+  };
+  return SendParts(context.container_list.Matching(matches, kPartBytes), send);
 }
 
 }  // namespace crisp::cri::rpc

@@ -1,6 +1,6 @@
 #include "absl/strings/match.h"
-#include "cri/rpc/label_selector.h"
-#include "cri/rpc/pod_messages.h"
+#include "cri/messages/label_selector.h"
+#include "cri/rpc/lists.h"
 #include "cri/rpc/rpcs.h"
 
 namespace crisp::cri::rpc {
@@ -14,15 +14,17 @@ bool Matches(const runtime::v1::PodSandboxFilter& filter, const Pod& pod) {
 
 }  // namespace
 
-absl::Status ListPodSandbox(RpcContext& context, const Call& call,
-                            const runtime::v1::ListPodSandboxRequest& request,
-                            runtime::v1::ListPodSandboxResponse* response) {
-  for (const std::shared_ptr<Pod>& pod : context.node.pods->All()) {
-    if (pod->listed() && Matches(request.filter(), *pod)) {
-      FillPodSandbox(*pod, response->add_items());
-    }
-  }
-  return absl::OkStatus();
+Encoded ListPodSandbox(RpcContext& context, const runtime::v1::ListPodSandboxRequest& request) {
+  if (IsEmpty(request.filter())) return context.pod_list.All();
+  const auto matches = [&](const Pod& pod) { return Matches(request.filter(), pod); };
+  return context.pod_list.Matching(matches, kWhole).front();
+}
+
+absl::Status StreamPodSandboxes(RpcContext& context, const Call& call,
+                                const runtime::v1::StreamPodSandboxesRequest& request,
+                                const Send<runtime::v1::StreamPodSandboxesResponse>& send) {
+  const auto matches = [&](const Pod& pod) { return Matches(request.filter(), pod); };
+  return SendParts(context.pod_list.Matching(matches, kPartBytes), send);
 }
 
 }  // namespace crisp::cri::rpc

@@ -12,12 +12,17 @@
 #include "base/joined_calls.h"
 #include "cri/config/config.h"
 #include "cri/containers/container_context.h"
+#include "cri/messages/container_messages.h"
+#include "cri/messages/pod_messages.h"
 #include "cri/pods/pod_context.h"
+#include "cri/rpc/encoded_list.h"
 
 namespace crisp::cri {
 
 class StreamingServer;
 class Containerd;  // Its header brings all of gRPC; few RPCs need it.
+class EventHub;
+class NodeStats;
 
 // One call as its RPC sees it.
 struct Call {
@@ -30,12 +35,16 @@ struct Done {};
 struct RpcContext {
   RpcContext(const Config& config_in, const PodContext& node_in,
              const ContainerContext& containers_in, Containerd* containerd_in,
-             StreamingServer* streaming_in)
+             StreamingServer* streaming_in, EventHub* events_in, NodeStats* stats_in)
       : config(config_in),
         node(node_in),
         containers(containers_in),
         containerd(containerd_in),
         streaming(streaming_in),
+        events(events_in),
+        stats(stats_in),
+        pod_list(node_in.pods, &FillPodSandbox),
+        container_list(containers_in.containers, &FillContainer),
         run_calls(node_in.clock),
         create_calls(node_in.clock),
         stop_calls(node_in.clock),
@@ -46,6 +55,11 @@ struct RpcContext {
   const ContainerContext& containers;
   Containerd* const containerd;
   StreamingServer* const streaming;
+  EventHub* const events;
+  NodeStats* const stats;
+
+  EncodedList<PodStore, Pod, runtime::v1::PodSandbox> pod_list;
+  EncodedList<ContainerStore, Container, runtime::v1::Container> container_list;
 
   JoinedCalls<std::string> run_calls;     // By PodNameKey; the result is the sandbox id.
   JoinedCalls<std::string> create_calls;  // By ContainerNameKey; the result is the container id.

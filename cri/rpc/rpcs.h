@@ -7,8 +7,11 @@
 #ifndef CRISP_CRI_RPC_RPCS_H_
 #define CRISP_CRI_RPC_RPCS_H_
 
+#include <functional>
+
 #include "absl/status/status.h"
 #include "api/cri/v1/api.pb.h"
+#include "cri/rpc/encoded_list.h"
 #include "cri/rpc/rpc_context.h"
 
 namespace crisp::cri::rpc {
@@ -37,9 +40,8 @@ absl::Status RemovePodSandbox(RpcContext& context, const Call& call,
 absl::Status PodSandboxStatus(RpcContext& context, const Call& call,
                               const runtime::v1::PodSandboxStatusRequest& request,
                               runtime::v1::PodSandboxStatusResponse* response);
-absl::Status ListPodSandbox(RpcContext& context, const Call& call,
-                            const runtime::v1::ListPodSandboxRequest& request,
-                            runtime::v1::ListPodSandboxResponse* response);
+// The response as bytes; it cannot fail.
+Encoded ListPodSandbox(RpcContext& context, const runtime::v1::ListPodSandboxRequest& request);
 absl::Status CreateContainer(RpcContext& context, const Call& call,
                              const runtime::v1::CreateContainerRequest& request,
                              runtime::v1::CreateContainerResponse* response);
@@ -52,9 +54,7 @@ absl::Status StopContainer(RpcContext& context, const Call& call,
 absl::Status RemoveContainer(RpcContext& context, const Call& call,
                              const runtime::v1::RemoveContainerRequest& request,
                              runtime::v1::RemoveContainerResponse* response);
-absl::Status ListContainers(RpcContext& context, const Call& call,
-                            const runtime::v1::ListContainersRequest& request,
-                            runtime::v1::ListContainersResponse* response);
+Encoded ListContainers(RpcContext& context, const runtime::v1::ListContainersRequest& request);
 absl::Status ContainerStatus(RpcContext& context, const Call& call,
                              const runtime::v1::ContainerStatusRequest& request,
                              runtime::v1::ContainerStatusResponse* response);
@@ -75,6 +75,49 @@ absl::Status Attach(RpcContext& context, const Call& call,
 absl::Status PortForward(RpcContext& context, const Call& call,
                          const runtime::v1::PortForwardRequest& request,
                          runtime::v1::PortForwardResponse* response);
+absl::Status ContainerStats(RpcContext& context, const Call& call,
+                            const runtime::v1::ContainerStatsRequest& request,
+                            runtime::v1::ContainerStatsResponse* response);
+absl::Status ListContainerStats(RpcContext& context, const Call& call,
+                                const runtime::v1::ListContainerStatsRequest& request,
+                                runtime::v1::ListContainerStatsResponse* response);
+absl::Status PodSandboxStats(RpcContext& context, const Call& call,
+                             const runtime::v1::PodSandboxStatsRequest& request,
+                             runtime::v1::PodSandboxStatsResponse* response);
+absl::Status ListPodSandboxStats(RpcContext& context, const Call& call,
+                                 const runtime::v1::ListPodSandboxStatsRequest& request,
+                                 runtime::v1::ListPodSandboxStatsResponse* response);
+absl::Status ListMetricDescriptors(RpcContext& context, const Call& call,
+                                   const runtime::v1::ListMetricDescriptorsRequest& request,
+                                   runtime::v1::ListMetricDescriptorsResponse* response);
+absl::Status ListPodSandboxMetrics(RpcContext& context, const Call& call,
+                                   const runtime::v1::ListPodSandboxMetricsRequest& request,
+                                   runtime::v1::ListPodSandboxMetricsResponse* response);
+
+// Hands one message of a stream to the client; false once it is gone. It waits while the
+// client is slow.
+template <typename Response>
+using Send = std::function<bool(const Response&)>;
+
+absl::Status StreamPodSandboxes(RpcContext& context, const Call& call,
+                                const runtime::v1::StreamPodSandboxesRequest& request,
+                                const Send<runtime::v1::StreamPodSandboxesResponse>& send);
+absl::Status StreamContainers(RpcContext& context, const Call& call,
+                              const runtime::v1::StreamContainersRequest& request,
+                              const Send<runtime::v1::StreamContainersResponse>& send);
+absl::Status StreamContainerStats(RpcContext& context, const Call& call,
+                                  const runtime::v1::StreamContainerStatsRequest& request,
+                                  const Send<runtime::v1::StreamContainerStatsResponse>& send);
+absl::Status StreamPodSandboxStats(RpcContext& context, const Call& call,
+                                   const runtime::v1::StreamPodSandboxStatsRequest& request,
+                                   const Send<runtime::v1::StreamPodSandboxStatsResponse>& send);
+absl::Status StreamPodSandboxMetrics(
+    RpcContext& context, const Call& call,
+    const runtime::v1::StreamPodSandboxMetricsRequest& request,
+    const Send<runtime::v1::StreamPodSandboxMetricsResponse>& send);
+absl::Status GetContainerEvents(RpcContext& context, const Call& call,
+                                const runtime::v1::GetEventsRequest& request,
+                                const Send<runtime::v1::ContainerEventResponse>& send);
 
 }  // namespace crisp::cri::rpc
 

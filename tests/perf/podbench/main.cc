@@ -4,6 +4,7 @@
 #include <CLI/CLI.hpp>
 #include <fstream>
 #include <iostream>
+#include <map>
 #include <memory>
 #include <string>
 #include <vector>
@@ -14,12 +15,15 @@
 #include "tests/perf/podbench/bench.h"
 #include "tests/perf/podbench/exits.h"
 #include "tests/perf/podbench/idle_memory.h"
+#include "tests/perf/podbench/lists.h"
 #include "tests/perf/podbench/logs.h"
 #include "tests/perf/podbench/report.h"
 #include "tests/perf/podbench/target.h"
 
 namespace crisp::podbench {
 namespace {
+
+constexpr absl::Duration kListDuration = absl::Seconds(5);
 
 struct Settings {
   std::vector<std::string> targets;
@@ -35,6 +39,7 @@ struct Settings {
   int exits = 0;
   int idle_pods = 0;
   int log_megabytes = 0;
+  int list_containers = 0;
 };
 
 absl::StatusOr<Targets> Connect(const Settings& settings, std::vector<std::string>* names) {
@@ -122,6 +127,23 @@ absl::StatusOr<std::vector<Row>> MeasureRest(const Settings& settings, const Tar
     }
     rows.insert(rows.end(), {cpu, wall});
   }
+  if (settings.list_containers > 0) {
+    std::map<std::string, Row> calls;
+    for (const std::unique_ptr<Target>& target : targets) {
+      CRISP_ASSIGN_OR_RETURN(const auto rates,
+                             MeasureLists(*target, options, settings.list_containers,
+                                          settings.parallel, kListDuration));
+      for (const auto& [call, rate] : rates) {
+        Row& row = calls[call];
+        row.title = absl::StrCat(call, " with ", settings.list_containers, " containers, ",
+                                 settings.parallel, " at a time");
+        row.unit = "calls/s";
+        row.lower_is_better = false;
+        row.values.push_back(rate.calls_per_second);
+      }
+    }
+    for (auto& [call, row] : calls) rows.push_back(std::move(row));
+  }
   return rows;
 }
 
@@ -184,6 +206,10 @@ int Main(int argc, char** argv) {
       ->needs(app.add_option("--scratch", settings.scratch,
                              "An existing directory for the log measurement's files")
                   ->check(CLI::ExistingDirectory))
+      ->capture_default_str();
+  app.add_option("--list-containers", settings.list_containers,
+                 "Containers of the list measurement; 0: none")
+      ->check(CLI::Range(0, 100000))
       ->capture_default_str();
   app.add_option("--json", settings.json_path, "Also write everything, each sample too, here");
   CLI11_PARSE(app, argc, argv);

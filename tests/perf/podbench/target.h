@@ -67,6 +67,13 @@ class Target {
   absl::Status StartPod(const PodOptions& options, int serial, const Timing& timing, PodIds* ids);
   absl::Status EndPod(const PodIds& ids, const Timing& timing);
 
+  // One more container in the pod, not started. It goes with the pod.
+  absl::Status AddContainer(const PodIds& ids, const PodOptions& options, int serial);
+
+  // A method of the runtime service by name, with an encoded request; the size of the
+  // answer, which is not decoded.
+  absl::StatusOr<size_t> RawCall(const std::string& method, const std::string& request);
+
   absl::Status ExecTrue(const PodIds& ids, const Timing& timing);
   absl::StatusOr<runtime::v1::ContainerState> State(const PodIds& ids);
 

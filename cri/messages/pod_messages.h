@@ -1,6 +1,6 @@
 // A pod as CRI's messages show it.
-#ifndef CRISP_CRI_RPC_POD_MESSAGES_H_
-#define CRISP_CRI_RPC_POD_MESSAGES_H_
+#ifndef CRISP_CRI_MESSAGES_POD_MESSAGES_H_
+#define CRISP_CRI_MESSAGES_POD_MESSAGES_H_
 
 #include <string>
 
@@ -17,4 +17,4 @@ std::string PodInfoJson(const Pod& pod);
 
 }  // namespace crisp::cri
 
-#endif  // CRISP_CRI_RPC_POD_MESSAGES_H_
+#endif  // CRISP_CRI_MESSAGES_POD_MESSAGES_H_

@@ -1,6 +1,6 @@
 // A container as CRI's messages show it.
-#ifndef CRISP_CRI_RPC_CONTAINER_MESSAGES_H_
-#define CRISP_CRI_RPC_CONTAINER_MESSAGES_H_
+#ifndef CRISP_CRI_MESSAGES_CONTAINER_MESSAGES_H_
+#define CRISP_CRI_MESSAGES_CONTAINER_MESSAGES_H_
 
 #include <string>
 
@@ -18,4 +18,4 @@ std::string ContainerInfoJson(const Container& container);
 
 }  // namespace crisp::cri
 
-#endif  // CRISP_CRI_RPC_CONTAINER_MESSAGES_H_
+#endif  // CRISP_CRI_MESSAGES_CONTAINER_MESSAGES_H_

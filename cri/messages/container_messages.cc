@@ -1,4 +1,4 @@
-#include "cri/rpc/container_messages.h"
+#include "cri/messages/container_messages.h"
 
 #include <nlohmann/json.hpp>
 

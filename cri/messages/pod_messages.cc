@@ -1,4 +1,4 @@
-#include "cri/rpc/pod_messages.h"
+#include "cri/messages/pod_messages.h"
 
 #include <google/protobuf/util/json_util.h>
 

@@ -1,6 +1,6 @@
 // CRI's label selector: every pair of the selector is among the labels.
-#ifndef CRISP_CRI_RPC_LABEL_SELECTOR_H_
-#define CRISP_CRI_RPC_LABEL_SELECTOR_H_
+#ifndef CRISP_CRI_MESSAGES_LABEL_SELECTOR_H_
+#define CRISP_CRI_MESSAGES_LABEL_SELECTOR_H_
 
 #include <google/protobuf/map.h>
 
@@ -20,4 +20,4 @@ inline bool Selects(const Labels& selector, const Labels& labels) {
 
 }  // namespace crisp::cri
 
-#endif  // CRISP_CRI_RPC_LABEL_SELECTOR_H_
+#endif  // CRISP_CRI_MESSAGES_LABEL_SELECTOR_H_

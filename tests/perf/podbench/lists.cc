@@ -1,0 +1,81 @@
+#include "tests/perf/podbench/lists.h"
+
+#include <algorithm>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include "base/clock.h"
+#include "base/status_macros.h"
+#include "tests/perf/podbench/pods.h"
+
+namespace crisp::podbench {
+namespace {
+
+constexpr int kContainersPerPod = 10;
+
+struct Question {
+  std::string method;
+  std::string request;  // Encoded.
+};
+
+absl::StatusOr<ListRate> Ask(Target& target, const Question& question, int parallel,
+                             absl::Duration duration) {
+  std::vector<absl::StatusOr<size_t>> sizes(static_cast<size_t>(parallel), size_t{0});
+  std::vector<size_t> calls(sizes.size());
+  const Clock* clock = Clock::Real();
+  // The first call is the connection's and the cache's.
+  CRISP_RETURN_IF_ERROR(target.RawCall(question.method, question.request).status());
+  const absl::Duration began = clock->Steady();
+  std::vector<std::thread> threads;
+  for (size_t i = 0; i < sizes.size(); ++i) {
+    threads.emplace_back([&, i] {
+      while (sizes[i].ok() && clock->Steady() - began < duration) {
+        sizes[i] = target.RawCall(question.method, question.request);
+        ++calls[i];
+      }
+    });
+  }
+  for (std::thread& thread : threads) thread.join();
+  const double seconds = absl::ToDoubleSeconds(clock->Steady() - began);
+  ListRate rate;
+  for (size_t i = 0; i < sizes.size(); ++i) {
+    CRISP_RETURN_IF_ERROR(sizes[i].status());
+    rate.bytes = *sizes[i];
+    rate.calls_per_second += static_cast<double>(calls[i]) / seconds;
+  }
+  return rate;
+}
+
+}  // namespace
+
+absl::StatusOr<std::map<std::string, ListRate>> MeasureLists(Target& target,
+                                                             const PodOptions& options,
+                                                             int containers, int parallel,
+                                                             absl::Duration duration) {
+  Pods pods(&target);
+  for (int made = 0; made < containers;) {
+    CRISP_RETURN_IF_ERROR(pods.Start(options));
+    const int more = std::min(kContainersPerPod, containers - made);
+    made += more;
+    for (int i = 1; i < more; ++i) {
+      CRISP_RETURN_IF_ERROR(target.AddContainer(pods.ids().back(), options, NextSerial()));
+    }
+  }
+  runtime::v1::ContainerStatusRequest container;
+  container.set_container_id(pods.ids().front().container);
+  runtime::v1::PodSandboxStatusRequest pod;
+  pod.set_pod_sandbox_id(pods.ids().front().pod);
+  const Question questions[] = {{"ListContainers", ""},
+                                {"ListPodSandbox", ""},
+                                {"ContainerStatus", container.SerializeAsString()},
+                                {"PodSandboxStatus", pod.SerializeAsString()},
+                                {"Status", ""}};
+  std::map<std::string, ListRate> rates;
+  for (const Question& question : questions) {
+    CRISP_ASSIGN_OR_RETURN(rates[question.method], Ask(target, question, parallel, duration));
+  }
+  return rates;
+}
+
+}  // namespace crisp::podbench

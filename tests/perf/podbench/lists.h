@@ -1,0 +1,32 @@
+// How many list and status calls a second a server answers that has many containers. The
+// client takes the bytes and does not decode them: what is measured is the server.
+//
+// Threads: MeasureLists runs its own and returns when they have ended.
+// Errors:  the first failed call ends the measurement; what it made is removed.
+#ifndef CRISP_TESTS_PERF_PODBENCH_LISTS_H_
+#define CRISP_TESTS_PERF_PODBENCH_LISTS_H_
+
+#include <map>
+#include <string>
+
+#include "absl/status/statusor.h"
+#include "absl/time/time.h"
+#include "tests/perf/podbench/target.h"
+
+namespace crisp::podbench {
+
+struct ListRate {
+  double calls_per_second = 0;
+  size_t bytes = 0;  // Of an answer.
+};
+
+// By the name of the call. `containers` are made, not started, `parallel` callers at a
+// time ask for `duration` each.
+absl::StatusOr<std::map<std::string, ListRate>> MeasureLists(Target& target,
+                                                             const PodOptions& options,
+                                                             int containers, int parallel,
+                                                             absl::Duration duration);
+
+}  // namespace crisp::podbench
+
+#endif  // CRISP_TESTS_PERF_PODBENCH_LISTS_H_
