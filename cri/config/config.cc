@@ -210,6 +210,10 @@ absl::Status ReadAllKeys(const toml::table& document, Config* config) {
     network.Bool("remove_on_exit", &config->network.remove_on_exit);
     return absl::OkStatus();
   });
+  top.Table("devices", [&](TableReader& devices) {
+    devices.Strings("cdi_dirs", &config->cdi_dirs);
+    return absl::OkStatus();
+  });
   top.Table("registry", [&](TableReader& registry) {
     registry.Strings("config_dirs", &config->registry.config_dirs);
     registry.Int("parallel_layers", 1, 64, &config->registry.parallel_layers);
@@ -366,6 +370,10 @@ std::string DefaultConfigToml() {
       "idle_timeout = \"",
       absl::FormatDuration(config.streaming.idle_timeout), "\"\n", "stream_creation_timeout = \"",
       absl::FormatDuration(config.streaming.creation_timeout), "\"\n\n",
+      "[devices]\n"
+      "# Where device plugins write CDI spec files; a later directory wins.\n"
+      "cdi_dirs = ",
+      list(config.cdi_dirs), "\n\n",
       "# One table a runtime handler: the names that a RuntimeClass can ask for.\n"
       "# crisp's own shim, which launches containers itself.\n"
       "[runtimes.crisp]\n"

@@ -71,6 +71,7 @@ struct Config {
   std::string default_runtime = "crisp";
   std::map<std::string, RuntimeHandlerConfig> runtimes = {
       {"crisp", {.driver = "native", .type = ""}}, {"runc", RuntimeHandlerConfig()}};
+  std::vector<std::string> cdi_dirs = {"/etc/cdi", "/var/run/cdi"};  // Later ones win.
   ContainerdConfig containerd;
   NetworkConfig network;
   RegistryConfig registry;

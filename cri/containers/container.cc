@@ -37,6 +37,8 @@ bool Container::RecordExit(int exit_code, int64_t finished_at, bool oom_killed,
   const auto change = [&](ContainerRecord& facts) {
     first = facts.finished_at() == 0;
     if (!first) return;
+    // The runtime's own time of the end; the start was noted when its call returned.
+    if (facts.started_at() > finished_at) facts.set_started_at(finished_at);
     facts.set_finished_at(finished_at);
     facts.set_exit_code(exit_code);
     facts.set_oom_killed(oom_killed);

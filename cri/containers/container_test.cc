@@ -54,6 +54,13 @@ TEST_F(ContainerTest, TheFirstCauseOfAnEndWins) {
   EXPECT_EQ(facts.reason(), "OOMKilled");
 }
 
+TEST_F(ContainerTest, NothingEndsBeforeItsStart) {
+  const auto container = Make("c", "main");
+  ASSERT_OK(container->facts().Update([](auto& facts) { facts.set_started_at(11); }));
+  container->RecordExit(0, 10, false);
+  EXPECT_EQ(container->facts().Get().started_at(), 10);
+}
+
 TEST_F(ContainerTest, ReasonsAreKubernetesOwn) {
   const auto zero = Make("zero", "zero");
   zero->RecordExit(0, 1, false);

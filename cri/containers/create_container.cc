@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "absl/cleanup/cleanup.h"
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
 #include "base/ids.h"
@@ -12,10 +13,12 @@
 #include "base/safe_path.h"
 #include "base/status_macros.h"
 #include "cri/containers/container_rootfs.h"
+#include "cri/containers/image_volumes.h"
 #include "cri/containers/remove_container.h"
 #include "cri/images/image_store.h"
 #include "cri/pods/pod_files.h"
 #include "cri/spec/container_spec.h"
+#include "cri/spec/resources.h"
 #include "cri/spec/stop_signal.h"
 #include "cri/spec/user.h"
 #include "cri/spec/validate.h"
@@ -60,7 +63,7 @@ std::shared_ptr<Container> Draft(const ContainerContext& context, const std::sha
   if (!pod->config().log_directory().empty() && !config.log_path().empty()) {
     record.set_log_path(JoinPath(pod->config().log_directory(), config.log_path()));
   }
-  *record.mutable_resources()->mutable_linux() = config.linux().resources();
+  *record.mutable_resources()->mutable_linux() = HeldResources(config.linux().resources());
   return std::make_shared<Container>(pod, context.node->boot_id, std::move(record));
 }
 
@@ -140,7 +143,8 @@ absl::StatusOr<pid_t> TargetPid(const ContainerContext& context, const Container
 absl::StatusOr<nlohmann::json> BuildSpec(const ContainerContext& context,
                                          const Container& container, const Image& image,
                                          const ResolvedUser& user,
-                                         std::vector<SpecMount> volume_mounts) {
+                                         std::vector<SpecMount> volume_mounts,
+                                         const std::map<int, ImageVolume>& image_volumes) {
   const Pod& pod = *container.pod();
   CRISP_ASSIGN_OR_RETURN(TaskDriver * driver, context.node->handlers->Find(pod.runtime_handler()));
   const bool shm_from_pod = driver->owns_pod_mounts() && !pod.host_ipc();
@@ -167,7 +171,11 @@ absl::StatusOr<nlohmann::json> BuildSpec(const ContainerContext& context,
                            .hosts_path = pod.HostsPath(),
                            .hostname_path = pod.HostnamePath(),
                            .resolv_path = pod.ResolvConfPath(),
-                           .extra_mounts = std::move(volume_mounts)};
+                           .extra_mounts = std::move(volume_mounts),
+                           .cdi_dirs = context.node->cdi_dirs};
+  for (const auto& [index, volume] : image_volumes) {
+    input.image_volumes[index] = volume.host_path;
+  }
   return BuildContainerSpec(input);
 }
 
@@ -198,16 +206,27 @@ absl::Status Make(const ContainerContext& context, Container& container, const I
                                      image.config.user, rootfs.view->get()));
   CRISP_ASSIGN_OR_RETURN(std::vector<SpecMount> volume_mounts,
                          ResolveVolumes(context, container, image.config));
-  CRISP_ASSIGN_OR_RETURN(const nlohmann::json spec,
-                         BuildSpec(context, container, image, user, std::move(volume_mounts)));
+  CRISP_ASSIGN_OR_RETURN(const auto image_volumes, MountImageVolumes(context, container));
+  CRISP_ASSIGN_OR_RETURN(
+      const nlohmann::json spec,
+      BuildSpec(context, container, image, user, std::move(volume_mounts), image_volumes));
   return container.facts().Update([&](ContainerRecord& facts) {
     facts.set_spec_json(spec.dump());
     facts.set_layers_key(rootfs.layers_key);
     facts.mutable_lower_dirs()->Assign(rootfs.lower_dirs.begin(), rootfs.lower_dirs.end());
     facts.set_stop_signal(stop_signal);
     *facts.mutable_user() = UserForStatus(user);
+    for (const auto& [index, volume] : image_volumes) {
+      (*facts.mutable_image_volumes())[index] = volume.image_id;
+    }
     facts.set_created(true);
   });
+}
+
+// Reasons that kubelet shows to users: it looks for them where the message begins.
+bool HasReason(const absl::Status& status) {
+  return absl::StartsWith(status.message(), "ImageVolumeMountFailed") ||
+         absl::StartsWith(status.message(), "RROUnsupported");
 }
 
 absl::Status CheckPrivileged(const Pod& pod, const runtime::v1::ContainerConfig& config) {
@@ -246,8 +265,9 @@ absl::StatusOr<std::shared_ptr<Container>> CreateContainer(
     std::move(undo).Cancel();
     return added;
   }
-  CRISP_RETURN_IF_ERROR(
-      Annotate(Make(context, *container, image), "create container ", config.metadata().name()));
+  if (const absl::Status made = Make(context, *container, image); !made.ok()) {
+    return HasReason(made) ? made : Annotate(made, "create container ", config.metadata().name());
+  }
   std::move(undo).Cancel();
   context.Tell(runtime::v1::CONTAINER_CREATED_EVENT, *container);
   return container;

@@ -2,6 +2,7 @@
 
 #include "base/status_macros.h"
 #include "cri/containers/container_rootfs.h"
+#include "cri/containers/image_volumes.h"
 #include "cri/containers/stop_container.h"
 
 namespace crisp::cri {
@@ -27,6 +28,9 @@ absl::Status RemoveContainer(const ContainerContext& context, Container& contain
   CRISP_RETURN_IF_ERROR(
       Annotate(context.node->volumes->ReleaseContainer(container.pod()->id(), container.id()),
                "release the container's volumes"));
+  CRISP_RETURN_IF_ERROR(
+      Annotate(ReleaseImageVolumes(context, container.pod()->directory(), container.id()),
+               "release the container's image volumes"));
   CRISP_RETURN_IF_ERROR(container.facts().Erase());
   context.containers->Remove(container.id());
   if (container.listed()) context.Tell(runtime::v1::CONTAINER_DELETED_EVENT, container);

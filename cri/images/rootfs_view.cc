@@ -72,33 +72,62 @@ absl::StatusOr<UniqueFd> MountInPrivateNamespace(const std::vector<std::string>&
   return result;
 }
 
+absl::StatusOr<UniqueFd> CloneOf(const std::string& directory) {
+  return SysFd(absl::StrCat("open_tree ", directory), [&] {
+    return ::syscall(SYS_open_tree, AT_FDCWD, directory.c_str(),
+                     OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
+  });
+}
+
 }  // namespace
 
 absl::StatusOr<std::vector<std::string>> LowerDirsOf(
     const std::vector<containerd::types::Mount>& mounts) {
-  if (mounts.size() == 1 && mounts[0].type() == "overlay") return LowerDirs(mounts[0]);
-  // A view of a single layer is that layer.
-  if (mounts.size() == 1 && mounts[0].type() == "bind") {
-    return std::vector<std::string>{mounts[0].source()};
-  }
-  return absl::UnimplementedError("a root filesystem that is not overlayfs");
-}
-
-absl::StatusOr<UniqueFd> OpenRootfsView(const std::vector<containerd::types::Mount>& mounts) {
   if (mounts.size() != 1) {
     return absl::UnimplementedError(
         absl::StrCat("a root filesystem of ", mounts.size(), " mounts"));
   }
-  const containerd::types::Mount& mount = mounts[0];
-  if (mount.type() == "bind") return OpenDir(mount.source());
-  if (mount.type() != "overlay") {
-    return absl::UnimplementedError(absl::StrCat("a root filesystem of type ", mount.type()));
-  }
-  const std::vector<std::string> lower_dirs = LowerDirs(mount);
-  if (lower_dirs.size() == 1) return OpenDir(lower_dirs[0]);
-  absl::StatusOr<UniqueFd> view = MountDetached(lower_dirs);
+  if (mounts[0].type() == "overlay") return LowerDirs(mounts[0]);
+  // A view of a single layer is that layer.
+  if (mounts[0].type() == "bind") return std::vector<std::string>{mounts[0].source()};
+  return absl::UnimplementedError(absl::StrCat("a root filesystem of type ", mounts[0].type()));
+}
+
+absl::StatusOr<UniqueFd> OpenRootfsView(const std::vector<containerd::types::Mount>& mounts) {
+  CRISP_ASSIGN_OR_RETURN(const std::vector<std::string> layers, LowerDirsOf(mounts));
+  if (layers.size() == 1) return OpenDir(layers[0]);
+  absl::StatusOr<UniqueFd> view = MountDetached(layers);
   if (view.ok() || ErrnoOf(view.status()) != EINVAL) return view;
-  return MountInPrivateNamespace(lower_dirs);
+  return MountInPrivateNamespace(layers);
+}
+
+absl::Status MountRootfsView(const std::vector<containerd::types::Mount>& mounts,
+                             const std::string& target) {
+  CRISP_ASSIGN_OR_RETURN(const std::vector<std::string> layers, LowerDirsOf(mounts));
+  const auto view = layers.size() == 1 ? CloneOf(layers[0]) : MountDetached(layers);
+  if (view.ok()) {
+    mount_attr attributes{};
+    attributes.attr_set = MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV;
+    CRISP_RETURN_IF_ERROR(Sys("make the view read-only", [&] {
+      return ::syscall(SYS_mount_setattr, view->get(), "", AT_EMPTY_PATH, &attributes,
+                       sizeof attributes);
+    }));
+    CRISP_RETURN_IF_ERROR(Sys(absl::StrCat("attach the view at ", target), [&] {
+      return ::syscall(SYS_move_mount, view->get(), "", AT_FDCWD, target.c_str(),
+                       MOVE_MOUNT_F_EMPTY_PATH);
+    }));
+  } else if (layers.size() > 1 && ErrnoOf(view.status()) == EINVAL) {
+    const std::string options = absl::StrCat("lowerdir=", absl::StrJoin(layers, ":"));
+    CRISP_RETURN_IF_ERROR(Sys(absl::StrCat("mount overlay at ", target), [&] {
+      return ::mount("overlay", target.c_str(), "overlay", MS_RDONLY | MS_NOSUID | MS_NODEV,
+                     options.c_str());
+    }));
+  } else {
+    return view.status();
+  }
+  // Under a shared parent the new mount is shared too.
+  return Sys(absl::StrCat("make ", target, " private"),
+             [&] { return ::mount(nullptr, target.c_str(), nullptr, MS_PRIVATE, nullptr); });
 }
 
 }  // namespace crisp::cri

@@ -1,10 +1,10 @@
-// A look into a container's root filesystem before the container exists: to read
-// the image's own /etc/passwd and /etc/group.
+// A look into a root filesystem that no container runs on: to read the image's own
+// /etc/passwd and /etc/group before the container exists, or as a volume.
 //
-// The overlay is mounted detached, attached nowhere: it is in no mount table, and
-// closing the descriptor is all that it takes to be rid of it.
+// What OpenRootfsView mounts is attached nowhere: it is in no mount table, and closing
+// the descriptor is all that it takes to be rid of it.
 //
-// Threads: a free function.
+// Threads: free functions.
 // Errors:  errno; Unimplemented for a mount type other than bind and overlay.
 #ifndef CRISP_CRI_IMAGES_ROOTFS_VIEW_H_
 #define CRISP_CRI_IMAGES_ROOTFS_VIEW_H_
@@ -25,6 +25,11 @@ absl::StatusOr<std::vector<std::string>> LowerDirsOf(
 
 // A directory descriptor of the root that `mounts` (of an unused snapshot) make.
 absl::StatusOr<UniqueFd> OpenRootfsView(const std::vector<containerd::types::Mount>& mounts);
+
+// Mounts that root on the directory `target`, a path that crisp itself chose: read-only,
+// without set-uid bits and devices, private.
+absl::Status MountRootfsView(const std::vector<containerd::types::Mount>& mounts,
+                             const std::string& target);
 
 }  // namespace crisp::cri
 

@@ -226,6 +226,7 @@ absl::Status Daemon::Parts::MakeStats() {
 void Daemon::Parts::Wire() {
   node.cgroup_parent = config.cgroup_parent;
   node.node_name = config.node_name.empty() ? HostName() : config.node_name;
+  node.cdi_dirs = config.cdi_dirs;
   node.clock = Clock::Real();
   node.pods = &pods;
   node.handlers = &handlers;

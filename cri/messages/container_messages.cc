@@ -47,6 +47,9 @@ void FillContainerStatus(const Container& container, runtime::v1::ContainerStatu
     *out->mutable_resources() = facts.resources();
     *out->mutable_user() = facts.user();
     out->set_stop_signal(SignalToCri(facts.stop_signal()));
+    for (const auto& [index, image_id] : facts.image_volumes()) {
+      out->mutable_mounts(index)->mutable_image()->set_image_ref(image_id);
+    }
     return 0;
   });
 }

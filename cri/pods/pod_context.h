@@ -6,6 +6,7 @@
 #define CRISP_CRI_PODS_POD_CONTEXT_H_
 
 #include <string>
+#include <vector>
 
 #include "base/clock.h"
 #include "cri/pods/lifecycle.h"
@@ -25,6 +26,7 @@ struct PodContext {
   std::string cgroup_parent;  // For pods whose config names none: "/crisp".
   std::string boot_id;
   std::string node_name;
+  std::vector<std::string> cdi_dirs;
   HostFacts host;
 
   Clock* clock = nullptr;

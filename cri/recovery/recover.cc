@@ -15,6 +15,7 @@
 #include "base/safe_path.h"
 #include "base/status_macros.h"
 #include "cri/containers/container_rootfs.h"
+#include "cri/containers/image_volumes.h"
 #include "cri/containers/remove_container.h"
 #include "cri/images/image_store.h"
 #include "cri/pods/pod_cgroup.h"
@@ -105,6 +106,8 @@ void SweepDamaged(const ContainerContext& context, const LoadedRecords& loaded) 
     for (const auto& pod : context.node->pods->All()) {
       LogIfError(context.node->volumes->ReleaseContainer(pod->id(), id),
                  "cannot release a container's volumes", id);
+      LogIfError(ReleaseImageVolumes(context, pod->directory(), id),
+                 "cannot release a container's image volumes", id);
       LogIfError(RemoveTree(JoinPath(pod->ContainersDirectory(), id)),
                  "cannot remove a damaged record", id);
     }
@@ -114,6 +117,8 @@ void SweepDamaged(const ContainerContext& context, const LoadedRecords& loaded) 
     const auto containers = ListDirectory(JoinPath(directory, "containers"));
     for (const std::string& name : containers.ok() ? *containers : std::vector<std::string>()) {
       LogIfError(context.images->RemoveSnapshot(name), "cannot remove a snapshot", name);
+      LogIfError(ReleaseImageVolumes(context, directory, name),
+                 "cannot release a container's image volumes", name);
     }
     LogIfError(UnmountShm(directory), "cannot unmount /dev/shm of a pod", id);
     LogIfError(context.node->volumes->Release(id), "cannot release the volumes of a pod", id);

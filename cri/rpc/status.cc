@@ -69,6 +69,7 @@ absl::Status Status(RpcContext& context, const Call& call,
     handler->mutable_features()->set_recursive_read_only_mounts(recursive_read_only);
   }
   response->mutable_features()->set_supplemental_groups_policy(true);
+  response->mutable_features()->set_mount_options(true);
   if (request.verbose()) {
     auto& info = *response->mutable_info();
     info["config"] = Describe(context, version.ok() ? *version : "");

@@ -9,6 +9,7 @@
 #include "base/status_macros.h"
 #include "cri/spec/annotations.h"
 #include "cri/spec/capabilities.h"
+#include "cri/spec/cdi.h"
 #include "cri/spec/default_mounts.h"
 #include "cri/spec/deprecated_fields.h"
 #include "cri/spec/devices.h"
@@ -135,6 +136,7 @@ absl::StatusOr<std::vector<SpecMount>> RequestedMounts(const ContainerSpecInput&
   CRISP_ASSIGN_OR_RETURN(context.host_mounts, ReadMountInfo());
   context.recursive_read_only =
       input.recursive_read_only && input.host.kernel_at_least(5, 12);  // mount_setattr(2)
+  context.image_volumes = input.image_volumes;
   CRISP_ASSIGN_OR_RETURN(std::vector<SpecMount> mounts, ResolveCriMounts(input.config, context));
   for (const SpecMount& extra : input.extra_mounts) {
     if (MountsAt(mounts, extra.container_path)) {
@@ -181,6 +183,7 @@ absl::StatusOr<Json> BuildContainerSpec(const ContainerSpecInput& input) {
   if (const std::string propagation = RootfsPropagation(requested); !propagation.empty()) {
     spec["linux"]["rootfsPropagation"] = propagation;
   }
+  CRISP_RETURN_IF_ERROR(InjectCdiDevices(CdiDeviceNames(input.config), input.cdi_dirs, &spec));
   return spec;
 }
 

@@ -11,6 +11,7 @@
 
 #include <sys/types.h>
 
+#include <map>
 #include <nlohmann/json.hpp>
 #include <string>
 #include <vector>
@@ -48,11 +49,13 @@ struct ContainerSpecInput {
   std::string hosts_path;
   std::string hostname_path;
   std::string resolv_path;
-  std::vector<SpecMount> extra_mounts;  // Volumes, resolved by //volumes.
+  std::vector<SpecMount> extra_mounts;       // Volumes, resolved by //volumes.
+  std::map<int, std::string> image_volumes;  // Where images are mounted, by index in config.mounts.
 
-  bool recursive_read_only = true;  // The runtime handler knows the "rro" option.
-  std::string apparmor_default;     // Profile that RuntimeDefault means; "" if none is loaded.
-  int64_t pids_limit = 0;           // 0: none.
+  std::vector<std::string> cdi_dirs;  // Where CDI spec files are; later ones win.
+  bool recursive_read_only = true;    // The runtime handler knows the "rro" option.
+  std::string apparmor_default;       // Profile that RuntimeDefault means; "" if none is loaded.
+  int64_t pids_limit = 0;             // 0: none.
 };
 
 absl::StatusOr<nlohmann::json> BuildContainerSpec(const ContainerSpecInput& input);

@@ -96,14 +96,7 @@ absl::Status CheckRecursiveReadOnly(const std::string& field, const runtime::v1:
 }
 
 absl::StatusOr<SpecMount> ResolveMount(const std::string& field, const runtime::v1::Mount& mount,
-                                       const MountContext& context) {
-  if (!mount.image().image().empty()) {
-    return absl::InvalidArgumentError(absl::StrCat("ImageVolumeMountFailed: ", field,
-                                                   ".image: image volumes are not supported yet"));
-  }
-  if (!mount.image_sub_path().empty()) {
-    return BadField(field + ".image_sub_path", "is set without image");
-  }
+                                       int index, const MountContext& context) {
   if (mount.uidmappings_size() > 0 || mount.gidmappings_size() > 0) {
     return BadField(field + ".uidMappings", "id-mapped mounts are not supported yet");
   }
@@ -120,9 +113,13 @@ absl::StatusOr<SpecMount> ResolveMount(const std::string& field, const runtime::
                       absl::StrCat(Quoted(option), " is not noexec, nodev or nosuid"));
     }
   }
-  // Only now, when nothing else is wrong with it, may a missing source be made.
-  CRISP_ASSIGN_OR_RETURN(out.host_path, ResolveSource(field + ".host_path", mount.host_path(),
-                                                      context.create_missing));
+  if (mount.image().image().empty()) {
+    // Only now, when nothing else is wrong with it, may a missing source be made.
+    CRISP_ASSIGN_OR_RETURN(out.host_path, ResolveSource(field + ".host_path", mount.host_path(),
+                                                        context.create_missing));
+  } else {
+    out.host_path = context.image_volumes.at(index);
+  }
   out.read_only = mount.readonly();
   out.recursive_read_only = mount.recursive_read_only();
   out.options.assign(mount.mount_options().begin(), mount.mount_options().end());
@@ -138,7 +135,7 @@ absl::StatusOr<std::vector<SpecMount>> ResolveCriMounts(const runtime::v1::Conta
   std::vector<SpecMount> mounts;
   for (int i = 0; i < config.mounts_size(); ++i) {
     CRISP_ASSIGN_OR_RETURN(SpecMount mount, ResolveMount(absl::StrCat("config.mounts[", i, "]"),
-                                                         config.mounts(i), context));
+                                                         config.mounts(i), i, context));
     mounts.push_back(std::move(mount));
   }
   return mounts;

@@ -9,6 +9,7 @@
 #ifndef CRISP_CRI_SPEC_MOUNTS_H_
 #define CRISP_CRI_SPEC_MOUNTS_H_
 
+#include <map>
 #include <nlohmann/json.hpp>
 #include <string>
 #include <vector>
@@ -41,6 +42,7 @@ struct MountContext {
   std::vector<MountInfo> host_mounts;  // To judge propagation.
   bool recursive_read_only = true;     // The kernel and the runtime handler can.
   bool create_missing = true;
+  std::map<int, std::string> image_volumes;  // Where they are mounted, by index in config.mounts.
 };
 
 absl::StatusOr<std::vector<SpecMount>> ResolveCriMounts(const runtime::v1::ContainerConfig& config,

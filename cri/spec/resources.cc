@@ -1,5 +1,7 @@
 #include "cri/spec/resources.h"
 
+#include <unistd.h>
+
 #include <algorithm>
 #include <string>
 #include <vector>
@@ -239,6 +241,19 @@ absl::StatusOr<LinuxContainerResources> MergeResources(const LinuxContainerResou
   for (const auto& [name, value] : update.unified()) (*merged.mutable_unified())[name] = value;
   CRISP_RETURN_IF_ERROR(ValidateResources("linux", merged, host));
   return merged;
+}
+
+LinuxContainerResources HeldResources(const LinuxContainerResources& resources) {
+  LinuxContainerResources held = resources;
+  if (held.cpu_shares() != 0) {
+    held.set_cpu_shares(std::clamp(held.cpu_shares(), kMinShares, kMaxShares));
+  }
+  const auto pages = [page = ::sysconf(_SC_PAGESIZE)](int64_t bytes) {
+    return bytes > 0 ? bytes / page * page : bytes;
+  };
+  held.set_memory_limit_in_bytes(pages(held.memory_limit_in_bytes()));
+  held.set_memory_swap_limit_in_bytes(pages(held.memory_swap_limit_in_bytes()));
+  return held;
 }
 
 LinuxContainerResources ResourcesFromOci(const nlohmann::json& resources) {

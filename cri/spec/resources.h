@@ -35,6 +35,11 @@ absl::StatusOr<runtime::v1::LinuxContainerResources> MergeResources(
     const runtime::v1::LinuxContainerResources& current,
     const runtime::v1::LinuxContainerResources& update, const HostFacts& host);
 
+// `resources` as the kernel will hold them: shares within their bounds, memory in whole
+// pages. What CRI reports.
+runtime::v1::LinuxContainerResources HeldResources(
+    const runtime::v1::LinuxContainerResources& resources);
+
 // OCI linux.resources as CRI reports them in a container's status. What OCI does
 // not keep there (oom_score_adj) is left at zero.
 runtime::v1::LinuxContainerResources ResourcesFromOci(const nlohmann::json& resources);

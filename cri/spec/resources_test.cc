@@ -156,6 +156,18 @@ TEST(MergeResources, ListsMergeByKey) {
   EXPECT_EQ(merged.unified().at("memory.min"), "1");
 }
 
+TEST(HeldResources, AreInTheKernelsBounds) {
+  LinuxContainerResources resources;
+  resources.set_cpu_shares(1);
+  resources.set_memory_limit_in_bytes((64 << 20) + 1);
+  resources.set_memory_swap_limit_in_bytes(-1);
+  const LinuxContainerResources held = HeldResources(resources);
+  EXPECT_EQ(held.cpu_shares(), 2);
+  EXPECT_EQ(held.memory_limit_in_bytes(), 64 << 20);
+  EXPECT_EQ(held.memory_swap_limit_in_bytes(), -1);
+  EXPECT_EQ(HeldResources({}).cpu_shares(), 0);  // Not said stays not said.
+}
+
 TEST(ResourcesFromOci, RoundTrips) {
   LinuxContainerResources r;
   r.set_cpu_shares(512);

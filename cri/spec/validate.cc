@@ -175,6 +175,22 @@ absl::Status CheckWorkingDir(const std::string& dir) {
   return absl::OkStatus();
 }
 
+// kubelet shows the first word of a refusal as the pod's reason.
+absl::Status CheckImageMount(const std::string& mount_field, const runtime::v1::Mount& mount) {
+  const std::string field = absl::StrCat("ImageVolumeMountFailed: ", mount_field);
+  if (!mount.host_path().empty()) return BadField(field + "host_path", "is set beside image");
+  if (!mount.readonly()) return BadField(field + "readonly", "an image can only be mounted so");
+  if (mount.propagation() != runtime::v1::PROPAGATION_PRIVATE) {
+    return BadField(field + "propagation", "an image needs a private one");
+  }
+  const std::string& sub_path = mount.image_sub_path();
+  if (sub_path.empty() || (IsCleanRelative(sub_path) && !HasControl(sub_path))) {
+    return absl::OkStatus();
+  }
+  return BadField(field + "image_sub_path",
+                  absl::StrCat(Quoted(sub_path), " is not a relative path without '.' and '..'"));
+}
+
 absl::Status CheckMountPaths(const ContainerConfig& config) {
   if (config.mounts_size() > kMaxEntries) return BadField("config.mounts", "more than 8192 mounts");
   for (int i = 0; i < config.mounts_size(); ++i) {
@@ -182,11 +198,13 @@ absl::Status CheckMountPaths(const ContainerConfig& config) {
     const std::string field = absl::StrCat("config.mounts[", i, "].");
     CRISP_RETURN_IF_ERROR(
         CheckContainerPath(field + "container_path", mount.container_path()).status());
-    const bool image = !mount.image().image().empty();
-    if (!image) {
-      CRISP_RETURN_IF_ERROR(CheckHostPath(field + "host_path", mount.host_path()).status());
-    } else if (!mount.host_path().empty()) {
-      return BadField(field + "host_path", "is set beside image");
+    if (!mount.image().image().empty()) {
+      CRISP_RETURN_IF_ERROR(CheckImageMount(field, mount));
+      continue;
+    }
+    CRISP_RETURN_IF_ERROR(CheckHostPath(field + "host_path", mount.host_path()).status());
+    if (!mount.image_sub_path().empty()) {
+      return BadField(field + "image_sub_path", "is set without image");
     }
   }
   return absl::OkStatus();
@@ -229,8 +247,8 @@ absl::Status ValidateContainerConfig(const ContainerConfig& config, const PodSan
   CRISP_RETURN_IF_ERROR(CheckEnvs(config));
   CRISP_RETURN_IF_ERROR(CheckMountPaths(config));
   if (config.devices_size() > kMaxEntries) return BadField("config.devices", "more than 8192");
-  if (config.cdi_devices_size() > 0) {
-    return BadField("config.CDI_devices", "CDI devices are not supported yet");
+  if (config.cdi_devices_size() > kMaxEntries) {
+    return BadField("config.CDI_devices", "more than 8192");
   }
   const std::string& log = config.log_path();
   if (!log.empty() && (!IsCleanRelative(log) || HasControl(log) || log.size() > kMaxLogPath)) {

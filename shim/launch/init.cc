@@ -250,7 +250,7 @@ absl::StatusOr<RootDir> PrepareContainer(const ContainerInit& init, Terminal* te
     CRISP_STEP(Step::kSysctl, WriteSysctls(spec, proc));
     CRISP_STEP(Step::kLabels, SetExecLabels(process, proc));
   }
-  CRISP_STEP(Step::kPivotRoot, EnterRootfs(root, init.pivot));
+  CRISP_STEP(Step::kPivotRoot, EnterRootfs(root, init.pivot, spec));
   CRISP_STEP(Step::kMaskedPaths, HidePaths(*init.mounts, *init.sources, root));
   CRISP_STEP(Step::kMounts, MakeReadonly(*init.mounts, readonly, root));
   return root;

@@ -211,6 +211,26 @@ TEST(Launch, MountsAndReadOnlyRoot) {
   EXPECT_THAT(result.out, HasSubstr("/made/later"));
 }
 
+TEST(Launch, ASharedRootPropagatesToTheHost) {
+  TestBundle bundle;
+  bundle.MakeDir("shared/in");
+  const std::string shared = bundle.Path("shared"), inside = bundle.Path("shared/in");
+  ASSERT_EQ(::mount(shared.c_str(), shared.c_str(), nullptr, MS_BIND, nullptr), 0);
+  ASSERT_EQ(::mount(nullptr, shared.c_str(), nullptr, MS_SHARED, nullptr), 0);
+  Json spec = bundle.Spec("mount -t tmpfs tmpfs /shared/in && echo mounted");
+  spec["linux"]["rootfsPropagation"] = "rshared";
+  for (const char* set : {"bounding", "effective", "permitted"}) {
+    spec["process"]["capabilities"][set].push_back("CAP_SYS_ADMIN");
+  }
+  Mount(&spec, shared, "/shared", {"rbind", "rshared"});
+  const RunResult result = RunToEnd(bundle, spec);
+  EXPECT_OK(result.status);
+  EXPECT_EQ(result.out, "mounted\n");
+  EXPECT_THAT(HostMounts(), HasSubstr(inside));
+  ::umount2(inside.c_str(), MNT_DETACH);
+  ::umount2(shared.c_str(), MNT_DETACH);
+}
+
 TEST(Launch, AnOverlayOfManyLayers) {
   TestBundle bundle;
   bundle.MakeDir("upper");

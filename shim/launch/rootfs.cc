@@ -42,6 +42,19 @@ absl::StatusOr<UniqueFd> CloneRootPath(const ContainerLaunch& request, const Spe
   });
 }
 
+unsigned long PropagationOf(const Spec& spec) {
+  return spec.rootfs_propagation.value_or(MS_SLAVE | MS_REC);
+}
+
+bool IsShared(unsigned long propagation) { return (propagation & MS_SHARED) != 0; }
+
+absl::Status SetPropagation(int tree, unsigned long wanted) {
+  AttributeChange change;
+  change.propagation = wanted & ~static_cast<unsigned long>(MS_REC);
+  change.recursive = (wanted & MS_REC) != 0;
+  return SetAttributes(tree, change);
+}
+
 }  // namespace
 
 absl::StatusOr<Rootfs> MakeRootfs(const ContainerLaunch& request, const Spec& spec) {
@@ -63,11 +76,10 @@ absl::StatusOr<Rootfs> MakeRootfs(const ContainerLaunch& request, const Spec& sp
   CRISP_RETURN_IF_ERROR(Sys("stat root", [&] { return ::fstat(out.tree.get(), &st); }));
   if (!S_ISDIR(st.st_mode)) return ErrnoStatus(ENOTDIR, "root");
 
-  AttributeChange propagation;
-  const unsigned long wanted = spec.rootfs_propagation.value_or(MS_SLAVE | MS_REC);
-  propagation.propagation = wanted & ~static_cast<unsigned long>(MS_REC);
-  propagation.recursive = (wanted & MS_REC) != 0;
-  CRISP_RETURN_IF_ERROR(SetAttributes(out.tree.get(), propagation));
+  const unsigned long wanted = PropagationOf(spec);
+  // A root that is shared cannot be pivoted to.
+  CRISP_RETURN_IF_ERROR(
+      SetPropagation(out.tree.get(), IsShared(wanted) ? MS_PRIVATE | MS_REC : wanted));
   return out;
 }
 
@@ -89,7 +101,7 @@ absl::StatusOr<RootDir> AttachRootfs(Rootfs rootfs) {
   return root;
 }
 
-absl::Status EnterRootfs(const RootDir& root, bool pivot) {
+absl::Status EnterRootfs(const RootDir& root, bool pivot, const Spec& spec) {
   CRISP_RETURN_IF_ERROR(Sys("fchdir to new root", [&] { return ::fchdir(root.fd()); }));
   if (pivot) {
     // The old root ends up over the new one, where it needs no directory, and is taken
@@ -99,7 +111,9 @@ absl::Status EnterRootfs(const RootDir& root, bool pivot) {
   } else {
     CRISP_RETURN_IF_ERROR(Sys("chroot", [] { return ::chroot("."); }));
   }
-  return Sys("chdir to /", [] { return ::chdir("/"); });
+  CRISP_RETURN_IF_ERROR(Sys("chdir to /", [] { return ::chdir("/"); }));
+  const unsigned long wanted = PropagationOf(spec);
+  return IsShared(wanted) ? SetPropagation(root.fd(), wanted) : absl::OkStatus();
 }
 
 }  // namespace crisp::shim

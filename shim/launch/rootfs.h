@@ -34,8 +34,9 @@ absl::StatusOr<Rootfs> MakeRootfs(const ContainerLaunch& request, const Spec& sp
 absl::StatusOr<RootDir> AttachRootfs(Rootfs rootfs);
 
 // What was below the old root is gone, and the working directory is the new root.
-// `pivot` false: the old root stays hidden below, where pivot_root cannot work.
-absl::Status EnterRootfs(const RootDir& root, bool pivot);
+// `pivot` false: the old root stays hidden below, where pivot_root cannot work. A root
+// that the spec wants shared is so from here on.
+absl::Status EnterRootfs(const RootDir& root, bool pivot, const Spec& spec);
 
 }  // namespace crisp::shim
 

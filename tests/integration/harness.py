@@ -80,7 +80,8 @@ def network_holder():
 
 
 class Node:
-    """crispd on directories of its own. `config` is appended to its TOML."""
+    """crispd on directories of its own. `config` is appended to its TOML; @BASE@ in it is
+    the node's directory."""
 
     def __init__(self, cni=None, config="", images=True):
         tools.need_root()
@@ -126,7 +127,7 @@ plugin_timeout = "20s"
 [registry]
 config_dirs = ["{self.certs}"]
 
-{self._extra_config}
+{self._extra_config.replace("@BASE@", self.base)}
 """
             )
 
