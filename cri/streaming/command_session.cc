@@ -22,6 +22,11 @@ using boost::system::error_code;
 // How long a child that outlives the process may keep a silent output open.
 constexpr auto kDrain = std::chrono::seconds(2);
 
+absl::Status Detached() {
+  return absl::ResourceExhaustedError(
+      "detached: the client did not keep up with the container's output; the log has it all");
+}
+
 // Asio owns what it reads, and the session keeps its own.
 absl::Status Assign(asio::posix::stream_descriptor* to, int fd) {
   CRISP_ASSIGN_OR_RETURN(UniqueFd copy,
@@ -109,6 +114,7 @@ absl::Status CommandSession::TakeDescriptors() {
   stderr_.stream = streams_.stderr;
   stdout_.ended = session_->stdout_fd() < 0;
   stderr_.ended = session_->stderr_fd() < 0;
+  has_output_ = !stdout_.ended || !stderr_.ended;
   if (!stdout_.ended) CRISP_RETURN_IF_ERROR(Assign(&stdout_.fd, session_->stdout_fd()));
   if (!stderr_.ended) CRISP_RETURN_IF_ERROR(Assign(&stderr_.fd, session_->stderr_fd()));
   if (session_->stdin_fd() >= 0) CRISP_RETURN_IF_ERROR(Assign(&input_, session_->stdin_fd()));
@@ -199,16 +205,18 @@ void CommandSession::ArmDrain() {
       if (!output->ended && output->reading) self->OnOutputEnd(output);
       if (self->done_) return;
     }
+    if (!self->exit_code_.has_value()) self->End(Detached());
   });
 }
 
 void CommandSession::MaybeEnd() {
   if (done_ || !stdout_.ended || !stderr_.ended) return;
   if (session_->fell_behind()) {
-    End(absl::ResourceExhaustedError(
-        "detached: the client did not keep up with the container's output; the log has it all"));
+    End(Detached());
   } else if (exit_code_.has_value()) {
     End(request_.kind == StreamKind::kAttach ? 0 : *exit_code_);
+  } else if (request_.kind == StreamKind::kAttach && has_output_) {
+    ArmDrain();  // The container's end follows, unless it was only this client's.
   }
 }
 

@@ -93,6 +93,7 @@ class CommandSession : public std::enable_shared_from_this<CommandSession> {
   ResizeParser resizes_;
   boost::asio::steady_timer drain_;
   std::optional<absl::StatusOr<int>> exit_code_;
+  bool has_output_ = false;
   bool done_ = false;
 };
 

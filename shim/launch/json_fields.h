@@ -44,7 +44,7 @@ class JsonFields {
   }
   template <typename T>
   void ReadNumber(const char* name, std::optional<T>* out) {
-    if (Find(name) == nullptr) return;
+    if (Take(name) == nullptr) return;
     T value{};
     ReadNumber(name, &value);
     *out = value;

@@ -2,6 +2,7 @@
 
 #include <linux/mount.h>
 #include <sched.h>
+#include <sys/stat.h>
 
 #include "base/status_matchers.h"
 
@@ -11,6 +12,7 @@ namespace {
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using Kind = PlannedMount::Kind;
+using Entry = std::pair<std::string, std::string>;
 
 Spec With(std::vector<Mount> mounts) {
   Spec spec;
@@ -58,10 +60,10 @@ TEST(PlanMounts, TheContainersOwnCgroup) {
   EXPECT_EQ(plan.mounts[0].kind, Kind::kCgroup1);
   EXPECT_TRUE(plan.mounts[0].readonly_last);
   EXPECT_THAT(plan.mounts[0].cgroup_binds,
-              ElementsAre(std::make_pair("cpu,cpuacct", "/sys/fs/cgroup/cpu,cpuacct/pod/one"),
-                          std::make_pair("systemd", "/sys/fs/cgroup/systemd/pod/one")));
-  EXPECT_THAT(plan.mounts[0].cgroup_links, ElementsAre(std::make_pair("cpu", "cpu,cpuacct"),
-                                                       std::make_pair("cpuacct", "cpu,cpuacct")));
+              ElementsAre(Entry("cpu,cpuacct", "/sys/fs/cgroup/cpu,cpuacct/pod/one"),
+                          Entry("systemd", "/sys/fs/cgroup/systemd/pod/one")));
+  EXPECT_THAT(plan.mounts[0].cgroup_links,
+              ElementsAre(Entry("cpu", "cpu,cpuacct"), Entry("cpuacct", "cpu,cpuacct")));
 
   PlanContext v2 = Context();
   v2.hosts.v1.clear();

@@ -33,7 +33,10 @@ Json With(const std::string& where, Json value) {
   return spec;
 }
 
-TEST(ParseSpec, TheSmallestOne) { EXPECT_OK(Read(Minimal())); }
+TEST(ParseSpec, TheSmallestOne) {
+  EXPECT_OK(Read(Minimal()));
+  EXPECT_OK(Read(With("/process/user", {{"uid", 0}, {"umask", nullptr}})));
+}
 
 TEST(ParseSpec, StrangersAreNamedWhereverTheyAre) {
   Refuses(With("/strange", 1), "strange: is not supported");
@@ -122,7 +125,7 @@ TEST(ParseSpec, ValuesAreRead) {
   EXPECT_EQ(spec.process.rlimits[0].resource, RLIMIT_NOFILE);
   EXPECT_EQ(spec.process.rlimits[0].hard, RLIM_INFINITY);
   EXPECT_EQ(spec.process.capabilities.bounding, uint64_t{1} | uint64_t{1} << 40);
-  EXPECT_EQ(spec.process.io_priority, IOPRIO_PRIO_VALUE(IOPRIO_CLASS_IDLE, 3));
+  EXPECT_EQ(spec.process.io_priority, static_cast<int>(IOPRIO_PRIO_VALUE(IOPRIO_CLASS_IDLE, 3)));
   EXPECT_EQ(spec.process.user.uid, 4294967295u);
   EXPECT_EQ(spec.process.user.umask, 63u);
   EXPECT_EQ(spec.seccomp["defaultAction"], "SCMP_ACT_ALLOW");
