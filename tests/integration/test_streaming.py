@@ -23,6 +23,16 @@ MIB = 1 << 20
 
 
 class StreamingTest(harness.NodeTest):
+    def setUp(self):
+        super().setUp()
+        self.clients = []
+
+    def tearDown(self):
+        # Before the look for what is left: they are none of the node's.
+        for client in self.clients:
+            self.end(client)
+        super().tearDown()
+
     def argv(self, command, *argv, transport="spdy"):
         """crictl's command line on the node's network."""
         config = f"{self.node.base}/crictl.yaml"
@@ -46,7 +56,7 @@ class StreamingTest(harness.NodeTest):
             self.argv(command, *argv, transport=transport),
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
         )  # fmt: skip
-        self.addCleanup(self.end, process)
+        self.clients.append(process)
         return process
 
     @staticmethod
