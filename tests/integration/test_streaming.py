@@ -6,9 +6,11 @@ import hashlib
 import os
 import pty
 import select
+import shutil
 import struct
 import subprocess
 import sys
+import tempfile
 import termios
 import time
 
@@ -23,12 +25,14 @@ MIB = 1 << 20
 
 
 class StreamingTest(harness.NodeTest):
+    handler = ""
+
     def setUp(self):
         super().setUp()
         self.clients = []
 
     def tearDown(self):
-        # Before the look for what is left: they are none of the node's.
+        # First, so that they are not found among what is left behind.
         for client in self.clients:
             self.end(client)
         super().tearDown()
@@ -59,6 +63,16 @@ class StreamingTest(harness.NodeTest):
         self.clients.append(process)
         return process
 
+    def stall(self, url):
+        """A client that does not read, on the node's network."""
+        client = subprocess.Popen(
+            [tools.theirs("nsenter"), f"--net=/proc/{self.node.holder.pid}/ns/net",
+             sys.executable, CLIENT, "stall", url],
+            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+        )  # fmt: skip
+        self.clients.append(client)
+        self.read_until(client.stdout.fileno(), b"stalled")
+
     @staticmethod
     def end(process):
         process.kill()
@@ -84,7 +98,10 @@ class StreamingTest(harness.NodeTest):
         return text
 
     def sleeper(self, name="stream", **changes):
-        pod_id, (container_id,) = self.node.run(self.pod(name), self.container(**changes))
+        pod = self.pod(name)
+        pod_id = self.node.runp(pod, *(["--runtime", self.handler] if self.handler else []))
+        container_id = self.node.create(pod_id, self.container(**changes), pod)
+        self.node.start_container(container_id)
         return pod_id, container_id
 
 
@@ -123,8 +140,7 @@ class Exec(StreamingTest):
                     preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0),
                 )  # fmt: skip
                 os.close(theirs)
-                self.addCleanup(shell.wait)
-                self.addCleanup(shell.kill)
+                self.clients.append(shell)
                 self.read_until(ours, b"#")
                 # The size is the client's, and it has a moment to arrive.
                 for _ in range(50):
@@ -231,7 +247,7 @@ class Attach(StreamingTest):
 
     def test_input_that_is_used_once(self):
         for transport in TRANSPORTS:
-            pod_id, container_id = self.sleeper(
+            _, container_id = self.sleeper(
                 transport, command=["sh", "-c", self.SCRIPT], stdin=True, stdin_once=True
             )
             _, out, err = self.stream("attach", "-i", container_id, transport=transport, stdin=b"one\n")
@@ -262,17 +278,17 @@ class Attach(StreamingTest):
         _, container_id = self.sleeper(command=["sh", "-c", f"sleep 2; {script}"])
         request = {"container_id": container_id, "stdout": True}
         url = self.node.call(RUNTIME + "Attach", request)["url"]
-        client = subprocess.Popen(
-            [tools.theirs("nsenter"), f"--net=/proc/{self.node.holder.pid}/ns/net",
-             sys.executable, CLIENT, "stall", url],
-            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-        )  # fmt: skip
-        self.addCleanup(client.stdout.close)
-        self.addCleanup(client.wait)
-        self.addCleanup(client.kill)
-        self.read_until(client.stdout.fileno(), b"stalled")
+        self.stall(url)
         log = self.node.status(container_id)["logPath"]
         eventually(lambda: os.path.getsize(log) > 200 * 65536, 60, "all output to be in the log")
+
+
+class ExecByRunc(Exec):
+    handler = "runc"
+
+
+class AttachByRunc(Attach):
+    handler = "runc"
 
 
 class PortForward(StreamingTest):
@@ -317,6 +333,39 @@ class PortForward(StreamingTest):
         self.read_until(client.stderr.fileno(), b"onnection refused")
 
 
+class Tls(StreamingTest):
+    @classmethod
+    def make_node(cls):
+        cls.keys = tempfile.mkdtemp(prefix="crisp-tls-", dir="/tmp")
+        cls.addClassCleanup(shutil.rmtree, cls.keys)
+        cert, key = f"{cls.keys}/cert.pem", f"{cls.keys}/key.pem"
+        tools.run(
+            tools.theirs("openssl"), "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256",
+            "-nodes", "-keyout", key, "-out", cert, "-days", "1", "-subj", "/CN=localhost",
+            "-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1",
+        )  # fmt: skip
+        return harness.Node(
+            config=f'[streaming]\ntls_cert_file = "{cert}"\ntls_key_file = "{key}"\n', **cls.node_options
+        )
+
+    def test_exec_and_port_forward(self):
+        pod_id, container_id = self.sleeper(command=["sh", "-c", PortForward.SERVE])
+        data = os.urandom(4 * MIB)
+        for port, transport in ((18084, "spdy"), (18085, "websocket")):
+            with self.subTest(transport):
+                # A certificate of the client's is crictl's wish; crispd asks for none.
+                cert, key = f"{self.keys}/cert.pem", f"{self.keys}/key.pem"
+                flags = ("--tls-ca", cert, "--tls-cert", cert, "--tls-key", key)
+                _, out, err = self.stream(
+                    "exec", *flags, "-i", container_id, "cat", transport=transport, stdin=data
+                )
+                self.assertTrue(out == data, (len(out), err[-300:]))
+                client = self.start("port-forward", *flags, pod_id, f"{port}:8080", transport=transport)
+                self.read_until(client.stdout.fileno(), b"Forwarding from")
+                out = self.node.in_netns(sys.executable, "-c", PortForward.FETCH, port, "/index.html").stdout
+                self.assertEqual(out.strip(), "7")
+
+
 class BadClients(StreamingTest):
     """Clients that leave or stall cost nothing that stays."""
 
@@ -358,20 +407,9 @@ class BadClients(StreamingTest):
     def test_readers_that_stall(self):
         _, container_id = self.sleeper()
         request = {"container_id": container_id, "cmd": ["yes"], "stdout": True}
-        clients = []
         _, _, before = self.figures()
         for _ in range(8):
-            url = self.node.call(RUNTIME + "Exec", request)["url"]
-            client = subprocess.Popen(
-                [tools.theirs("nsenter"), f"--net=/proc/{self.node.holder.pid}/ns/net",
-                 sys.executable, CLIENT, "stall", url],
-                stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-            )  # fmt: skip
-            clients.append(client)
-            self.addCleanup(client.stdout.close)
-            self.addCleanup(client.wait)
-            self.addCleanup(client.kill)
-            self.read_until(client.stdout.fileno(), b"stalled")
+            self.stall(self.node.call(RUNTIME + "Exec", request)["url"])
         time.sleep(3)
         _, _, after = self.figures()
         self.assertLess(after - before, 16 * 1024, "KiB grown for eight stalled readers")
