@@ -15,9 +15,10 @@ INTRODUCTION = """# Conformance
 <!-- Made by tests/conformance/document.py from tests/conformance/expected.toml. -->
 
 `sudo tools/test --only conformance` runs critest {critest}, the CRI's own validation suite,
-against crispd: once for the default runtime handler and once for the handler `runc`. It is
-built from the Go module pinned in `third_party/go`, and runs in a network namespace of its
-own on crispd's built-in network. The images it asks for are built from Debian's packages
+against crispd: once for the default runtime handler and once for the handler `runc`; then the
+streaming specs again over WebSockets, and `critest -benchmark`. It is built from the Go module
+pinned in `third_party/go`, and runs in a network namespace of its own on crispd's built-in
+network. The images it asks for are built from Debian's packages
 (`tests/conformance/images.py`) and served by Debian's docker-registry under their own names
 through `hosts.toml` mirrors, so nothing comes from the internet.
 

@@ -119,6 +119,15 @@ class Specs(Critest):
         self.check("runc", "runc")
 
 
+    def test_streaming_over_websockets(self):
+        """The other of the two transports that clients have."""
+        flags = [f"-websocket-{what}" for what in ("exec", "attach", "portforward")]
+        specs, output = self.clean_run("websocket", "", *flags, "-ginkgo.focus=Streaming")
+        ran = [spec for spec in specs if spec.name.startswith("Streaming ")]
+        self.assertEqual([f"{spec.name}: {spec.text}" for spec in ran if spec.outcome != "passed"], [], output[-4000:])
+        self.assertEqual(len(ran), 5)
+
+
 class Benchmark(Critest):
     def test_benchmarks(self):
         directory = self.directory("benchmark")
