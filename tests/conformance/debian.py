@@ -12,6 +12,7 @@ import os
 import re
 import shutil
 import subprocess
+import unittest
 
 import image_builder
 import tools
@@ -43,7 +44,10 @@ def unpacked():
         if not os.path.isdir(done):
             scratch = done + ".new"
             shutil.rmtree(scratch, ignore_errors=True)
-            _fetch(scratch)
+            try:
+                _fetch(scratch)
+            except tools.Failed as e:
+                raise unittest.SkipTest(f"Debian's archive is out of reach: {e}") from e
             os.rename(scratch, done)
     return os.path.join(done, "root")
 
