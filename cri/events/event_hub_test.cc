@@ -121,8 +121,7 @@ TEST_F(EventHubTest, ClosingEndsThoseThatWait) {
   std::thread closer([&] { hub_.Close(); });
   EXPECT_THAT(subscription->Next(absl::Seconds(30)), StatusIs(absl::StatusCode::kUnavailable));
   closer.join();
-  EXPECT_THAT(hub_.Subscribe()->Next(absl::Seconds(30)),
-              StatusIs(absl::StatusCode::kUnavailable));
+  EXPECT_THAT(hub_.Subscribe()->Next(absl::Seconds(30)), StatusIs(absl::StatusCode::kUnavailable));
 }
 
 }  // namespace

@@ -57,8 +57,7 @@ TEST_F(EncodedListTest, IsWhatTheMessagesWouldBe) {
   runtime::v1::ListContainersResponse response, expected;
   ASSERT_TRUE(response.ParseFromString(*list_.All()));
   FillContainer(*one, expected.add_containers());
-  EXPECT_EQ(response.containers(1).SerializeAsString(),
-            expected.containers(0).SerializeAsString());
+  EXPECT_EQ(response.containers(1).SerializeAsString(), expected.containers(0).SerializeAsString());
 }
 
 TEST_F(EncodedListTest, FollowsEveryChange) {

@@ -25,13 +25,13 @@ std::vector<Seen> Feed(absl::string_view bytes, size_t chunk) {
   std::vector<Seen> seen;
   while (!bytes.empty()) {
     const absl::string_view part = bytes.substr(0, chunk);
-    parser.Feed(part, [&](const crisp::shim::FrameHeader& header, absl::string_view payload,
-                          bool fits) {
-      if (payload.size() > kMaxPayload) __builtin_trap();
-      if (fits != (header.length <= kMaxPayload)) __builtin_trap();
-      if (fits && payload.size() != header.length) __builtin_trap();
-      seen.push_back({header.stream, std::string(payload), fits});
-    });
+    parser.Feed(part,
+                [&](const crisp::shim::FrameHeader& header, absl::string_view payload, bool fits) {
+                  if (payload.size() > kMaxPayload) __builtin_trap();
+                  if (fits != (header.length <= kMaxPayload)) __builtin_trap();
+                  if (fits && payload.size() != header.length) __builtin_trap();
+                  seen.push_back({header.stream, std::string(payload), fits});
+                });
     bytes.remove_prefix(part.size());
   }
   return seen;
