@@ -159,7 +159,6 @@ TEST(ValidateContainerConfig, NamesTheField) {
   });
   ContainerRefused("mounts[0].host_path",
                    [](auto& c) { c.add_mounts()->set_container_path("/a"); });
-  ContainerRefused("CDI_devices", [](auto& c) { c.add_cdi_devices()->set_name("v/c=d"); });
   ContainerRefused("linux.security_context.privileged", [](auto& c) {
     c.mutable_linux()->mutable_security_context()->set_privileged(true);
   });
