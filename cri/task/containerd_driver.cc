@@ -28,6 +28,9 @@
 namespace crisp::cri {
 namespace {
 
+constexpr int kDeleteAttempts = 20;
+constexpr absl::Duration kShimCleanup = absl::Milliseconds(100);
+
 namespace tasks = containerd::services::tasks::v1;
 namespace containers = containerd::services::containers::v1;
 
@@ -276,11 +279,19 @@ absl::Status ContainerdDriver::DeleteTask(const std::string& id) {
   tasks::DeleteResponse response;
   grpc::Status status;
   // A task whose shim has lost it is NotFound once, and stays registered in
-  // containerd until the second call.
-  for (int attempt = 0; attempt < 2; ++attempt) {
+  // containerd until the second call. Of a shim that has just died containerd says that
+  // the connection is closed, until it has cleaned up after it.
+  int not_found = 0;
+  for (int attempt = 0; attempt < kDeleteAttempts; ++attempt) {
     status = containerd_->tasks().Delete(containerd_->Context(options_.delete_timeout).get(),
                                          request, &response);
-    if (status.error_code() != grpc::StatusCode::NOT_FOUND) break;
+    if (status.error_code() == grpc::StatusCode::NOT_FOUND) {
+      if (++not_found == 2) break;
+    } else if (absl::StrContains(status.error_message(), "ttrpc: closed")) {
+      absl::SleepFor(kShimCleanup);
+    } else {
+      break;
+    }
   }
   if (status.error_code() == grpc::StatusCode::NOT_FOUND) return absl::OkStatus();
   CRISP_RETURN_IF_ERROR(FromRuntime(status));

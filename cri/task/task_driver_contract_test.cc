@@ -595,7 +595,8 @@ TEST_P(TaskDriverTest, AnAbandonedExecEndsItsInputAndRunsOn) {
                     DriverTestEnv::ProcessJson(
                         Sh("cat; yes | head -c 1000000; echo on > /tmp/ran; sleep 1000")),
                     kAllStreams));
-  EXPECT_EQ(driver_->Pids(id_)->size(), 3u);
+  // Init, the shell, and what the shell runs once it has started it.
+  EXPECT_TRUE(Eventually([&] { return driver_->Pids(id_)->size() == 3; }));
   session.reset();
   EXPECT_TRUE(Eventually([&] { return Exec({"cat", "/tmp/ran"})->out == "on\n"; }));
   // The shell becomes its last command.
@@ -637,7 +638,11 @@ TEST_P(TaskDriverTest, AnAttachedReaderThatStallsHoldsNobodyUp) {
   Run(env_->Spec(id_, Sh("sleep 1; yes | head -c 8000000; exit 0")));
   ASSERT_OK_AND_ASSIGN(auto session, driver_->Attach(id_, {.stdout = true}));
   EXPECT_EQ(exits_.Wait(id_).exit_code, 0);
-  EXPECT_TRUE(session->fell_behind());
+  // The shim ends the streams of a reader that it drops and does not say why: once the
+  // container has ended as well, the two cannot be told apart.
+  if (!native()) {
+    EXPECT_TRUE(session->fell_behind());
+  }
   EXPECT_LE(Carry(*session).out.size(), 1u << 20);
 }
 
