@@ -5,6 +5,7 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
+#include "absl/time/clock.h"
 #include "base/status_matchers.h"
 #include "base/sys.h"
 #include "base/unique_fd.h"
@@ -42,6 +43,7 @@ TEST(Capabilities, NoneAreInheritableUnlessAskedFor) {
       ASSERT_OK_AND_ASSIGN(auto container, TestProcess::Create(RequestFor(bundle, spec)));
       ASSERT_OK(container->Start());
       const RunResult exec = RunToEnd(ExecFor(*container, spec, "grep Cap /proc/self/status"));
+      absl::SleepFor(absl::Milliseconds(300));  // Its own grep has long ended by then.
       container->Kill();
       for (const std::string& out : {container->Output(), exec.out}) {
         EXPECT_THAT(out, HasSubstr("CapInh:\t0000000000000000"));
@@ -138,9 +140,10 @@ TEST(Users, AreNumbersInRange) {
     }
   }
   for (const uint32_t uid : {0u, 1u, 1000u, 65534u, 4294967294u}) {
-    Json spec = bundle.Spec("id -u; id -g");
+    TestBundle other;  // The first one's container is still there.
+    Json spec = other.Spec("id -u; id -g");
     spec["process"]["user"] = {{"uid", uid}, {"gid", uid}};
-    const RunResult created = RunToEnd(bundle, spec);
+    const RunResult created = RunToEnd(other, spec);
     const RunResult execed = RunToEnd(ExecFor(*container, spec, "id -u; id -g"));
     ASSERT_OK(created.status);
     ASSERT_OK(execed.status);
