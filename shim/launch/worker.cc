@@ -210,6 +210,7 @@ absl::Status LaunchContainer(const ContainerLaunch& request, const cgroup::Hiera
   std::vector<UniqueFd> device_clones;
   if (spec.HasNamespace(CLONE_NEWUSER)) {
     CRISP_ASSIGN_OR_RETURN(device_clones, CloneDevices(mounts));
+    CRISP_RETURN_IF_ERROR(GiveStreams(request.streams.fds, spec.process.user, spec.id_maps));
   }
   init.device_clones = &device_clones;
 
@@ -333,6 +334,11 @@ absl::Status LaunchExec(const ExecLaunch& request, const cgroup::Hierarchies& ho
   }
   CRISP_ASSIGN_OR_RETURN(const UniqueFd host_null, OpenHostNull());
   init.common.host_null = host_null.get();
+  if (init.user_namespace) {
+    g_step = Step::kIdMaps;
+    CRISP_ASSIGN_OR_RETURN(const IdMaps maps, ReadIdMaps(request.container.pid));
+    CRISP_RETURN_IF_ERROR(GiveStreams(request.streams.fds, process.user, maps));
+  }
 
   g_step = Step::kCgroup;
   UniqueFd unified;
