@@ -382,7 +382,7 @@ TEST(Launch, AContainerJoinsThePodsUserNamespace) {
   Json spec = UserNamespaceSpec(other, "cat /proc/self/uid_map; id -u; sleep 100");
   spec["linux"].erase("uidMappings");
   spec["linux"].erase("gidMappings");
-  for (const char* type : {"user", "network", "ipc", "uts"}) {
+  for (const char* type : {"user", "network", "ipc", "uts", "pid"}) {
     const std::string file = type == std::string("network") ? "net" : type;
     JoinNamespaceIn(&spec, type, absl::StrCat("/proc/", pause->pid(), "/ns/", file));
   }

@@ -403,6 +403,7 @@ class Features(harness.NodeTest):
         # Directories, and blobs rounded up to blocks.
         self.assertLess(abs(on_disk - int(images["used_bytes"]["value"])), 1 << 20)
         # A snapshot of containerd's counts where it is.
+        self.node.remove_all_pods()
         by_runc = self.started(written, "runc")
         eventually(lambda: self.node.exec(by_runc, "ls", "/done", check=False).returncode == 0)
         eventually(
