@@ -160,7 +160,7 @@ class ImageServiceTest : public ImageStoreFixture {
   void SetUp() override {
     ImageStoreFixture::SetUp();
     if (IsSkipped()) return;
-    images_ = std::make_unique<ImageService>(store_.get());
+    images_ = std::make_unique<ImageService>(store_.get(), [] { return std::vector<FsUsage>(); });
     imports_ = std::make_unique<ImportService>(store_.get());
     grpc::ServerBuilder builder;
     builder.RegisterService(images_.get());
