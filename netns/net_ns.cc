@@ -23,10 +23,20 @@ namespace {
 // More mounts than this stacked on one file are nobody's accident.
 constexpr int kMaxStackedMounts = 64;
 
-// With the calling thread in a namespace of its own: prepares it and mounts it
-// on `name` below `dir`.
-absl::Status PinNewNamespace(int dir, const std::string& name) {
-  CRISP_RETURN_IF_ERROR(Sys("unshare network namespace", [] { return ::unshare(CLONE_NEWNET); }));
+absl::Status Enter(const std::string& from) {
+  if (from.empty()) {
+    return Sys("unshare network namespace", [] { return ::unshare(CLONE_NEWNET); });
+  }
+  CRISP_ASSIGN_OR_RETURN(const UniqueFd fd, SysFd(absl::StrCat("open ", from), [&] {
+                           return ::open(from.c_str(), O_RDONLY | O_CLOEXEC);
+                         }));
+  return Sys("enter network namespace", [&] { return ::setns(fd.get(), CLONE_NEWNET); });
+}
+
+// On a thread of its own: enters the namespace, prepares it and mounts it on `name` below
+// `dir`.
+absl::Status PinNamespace(int dir, const std::string& name, const std::string& from) {
+  CRISP_RETURN_IF_ERROR(Enter(from));
   CRISP_ASSIGN_OR_RETURN(Rtnl rtnl, Rtnl::Open());
   CRISP_ASSIGN_OR_RETURN(const Link loopback, rtnl.FindLink("lo"));
   CRISP_RETURN_IF_ERROR(rtnl.SetUp(loopback.index));
@@ -50,7 +60,8 @@ bool NetNs::IsPinned(const std::string& path) {
   return ::statfs(path.c_str(), &fs) == 0 && fs.f_type == NSFS_MAGIC;
 }
 
-absl::StatusOr<NetNs> NetNs::Create(const std::string& dir, const std::string& sandbox_id) {
+absl::StatusOr<NetNs> NetNs::Create(const std::string& dir, const std::string& sandbox_id,
+                                    const std::string& from) {
   CRISP_RETURN_IF_ERROR(ValidateIdentifier("sandbox id", sandbox_id));
   CRISP_RETURN_IF_ERROR(MakeDirs(dir, 0755));
   CRISP_ASSIGN_OR_RETURN(UniqueFd dir_fd, OpenDir(dir));
@@ -70,7 +81,7 @@ absl::StatusOr<NetNs> NetNs::Create(const std::string& dir, const std::string& s
   CRISP_RETURN_IF_ERROR(Annotate(file.status(), "create ", path));
   auto undo = absl::MakeCleanup([&path] { (void)Remove(path); });
   CRISP_RETURN_IF_ERROR(Annotate(
-      RunOnThread([&] { return PinNewNamespace(dir_fd.get(), sandbox_id); }), "pin ", path));
+      RunOnThread([&] { return PinNamespace(dir_fd.get(), sandbox_id, from); }), "pin ", path));
   std::move(undo).Cancel();
   return NetNs(path);
 }

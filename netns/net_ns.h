@@ -25,8 +25,10 @@ namespace crisp::netns {
 class NetNs {
  public:
   // Makes the namespace of `sandbox_id` with its loopback device up, pinned in
-  // `dir`, which is made if absent. AlreadyExists if one is pinned there.
-  static absl::StatusOr<NetNs> Create(const std::string& dir, const std::string& sandbox_id);
+  // `dir`, which is made if absent. AlreadyExists if one is pinned there. With `from`, a
+  // path to a network namespace, it is that one.
+  static absl::StatusOr<NetNs> Create(const std::string& dir, const std::string& sandbox_id,
+                                      const std::string& from = "");
 
   // Where Create pins the namespace of `sandbox_id`.
   static std::string PathFor(const std::string& dir, const std::string& sandbox_id);

@@ -101,7 +101,17 @@ absl::StatusOr<VolumeMount> PlanOne(const PodDir& dir, const VolumeSource& volum
   out.recursive_read_only = request.recursive_read_only;
   out.propagation = request.propagation;
   out.from_pod = dir.in_pod() && IsMounted(volume);
+  out.field = request.field;
   CRISP_ASSIGN_OR_RETURN(const std::string sub, SubPathOf(request, env));
+  if (volume.image() != nullptr) {
+    if (request.propagation != "private") {
+      return FieldError(request.field + ".mountPropagation", "an image needs None");
+    }
+    out.read_only = true;
+    out.image = volume.image()->reference;
+    if (sub != ".") out.sub_path = sub;
+    return out;
+  }
   if (sub != ".") {
     CRISP_RETURN_IF_ERROR(
         Annotate(BindOne(dir, volume, {volume.name, container_id, index}, sub, out), request.field,

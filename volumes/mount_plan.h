@@ -23,6 +23,8 @@ struct VolumeMount {
   std::string host_path;  // Bind from here.
   bool from_pod = false;  // host_path is in the pod's own mount namespace.
   std::string sub_path;   // Below host_path, to be resolved beneath it; "" is all of it.
+  std::string image;      // Bind the files of this image, instead of host_path.
+  std::string field;      // Names the mount in messages.
   std::string container_path;
   bool read_only = false;
   bool recursive_read_only = false;

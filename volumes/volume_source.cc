@@ -18,6 +18,8 @@
 namespace crisp::volumes {
 namespace {
 
+constexpr size_t kMaxReference = 4096;
+
 using nlohmann::json;
 
 constexpr char kRoot[] = "io.crisp.volumes";
@@ -179,6 +181,19 @@ absl::StatusOr<VolumeSource> ParseHostPath(JsonFields& fields) {
   return VolumeSource{.source = std::move(source)};
 }
 
+absl::StatusOr<VolumeSource> ParseImage(JsonFields& fields) {
+  ImageSource source;
+  CRISP_ASSIGN_OR_RETURN(source.reference, fields.RequiredString("reference"));
+  if (source.reference.size() > kMaxReference) {
+    return fields.Error("reference", "is longer than 4096 bytes");
+  }
+  CRISP_ASSIGN_OR_RETURN(const std::string policy, fields.String("pullPolicy"));
+  if (policy != "" && policy != "Always" && policy != "IfNotPresent" && policy != "Never") {
+    return fields.Error("pullPolicy", "is not one of Always, IfNotPresent, Never");
+  }
+  return VolumeSource{.source = std::move(source)};
+}
+
 struct Kind {
   const char* field;
   absl::StatusOr<VolumeSource> (*parse)(JsonFields& fields);
@@ -187,6 +202,7 @@ struct Kind {
 constexpr Kind kKinds[] = {
     {"configMap", ParseConfigMap}, {"secret", ParseSecret},     {"downwardAPI", ParseDownward},
     {"projected", ParseProjected}, {"emptyDir", ParseEmptyDir}, {"hostPath", ParseHostPath},
+    {"image", ParseImage},
 };
 
 absl::StatusOr<VolumeSource> ParseVolume(const json& value, const std::string& path) {
@@ -210,7 +226,6 @@ absl::StatusOr<VolumeSource> ParseVolume(const json& value, const std::string& p
     CRISP_RETURN_IF_ERROR(inner.NoOthers());
     volume->kind = kind.field;
   }
-  if (fields.Get("image") != nullptr) return fields.Error("image", "not supported yet");
   for (const std::string& other : fields.Others()) {
     return fields.Error(absl::CEscape(other), "unknown or unsupported kind of volume");
   }

@@ -75,14 +75,20 @@ struct HostPathSource {
   HostPathType type = HostPathType::kAny;
 };
 
+// An image's files, read-only. Whoever makes the pod has pulled it.
+struct ImageSource {
+  std::string reference;
+};
+
 struct VolumeSource {
   std::string name;  // A DNS label.
   std::string kind;  // "configMap", "emptyDir", ...: for messages.
-  std::variant<ProjectedSource, EmptyDirSource, HostPathSource> source;
+  std::variant<ProjectedSource, EmptyDirSource, HostPathSource, ImageSource> source;
 
   const ProjectedSource* projected() const { return std::get_if<ProjectedSource>(&source); }
   const EmptyDirSource* empty_dir() const { return std::get_if<EmptyDirSource>(&source); }
   const HostPathSource* host_path() const { return std::get_if<HostPathSource>(&source); }
+  const ImageSource* image() const { return std::get_if<ImageSource>(&source); }
 };
 
 }  // namespace crisp::volumes

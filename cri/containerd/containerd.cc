@@ -19,6 +19,9 @@ namespace crisp::cri {
 namespace {
 
 constexpr absl::Duration kReconnectCheck = absl::Milliseconds(250);
+// How long a hung containerd can seem well: kubelet asks every five seconds.
+constexpr absl::Duration kVersionAge = absl::Seconds(5);
+constexpr absl::Duration kVersionTimeout = absl::Seconds(2);
 constexpr char kSnapshotterType[] = "io.containerd.snapshotter.v1";
 
 std::shared_ptr<grpc::Channel> MakeChannel(const std::string& socket) {
@@ -93,10 +96,22 @@ void Containerd::KeepConnected() {
     absl::MutexLock lock(&mu_);
     return mu_.AwaitWithTimeout(absl::Condition(&closing_), kReconnectCheck);
   };
+  absl::Time next_version = absl::InfinitePast();
   while (!closing_soon()) {
-    (void)channel_->WaitForConnected(std::chrono::system_clock::now() +
-                                     absl::ToChronoMilliseconds(kReconnectCheck));
+    const bool connected = channel_->WaitForConnected(std::chrono::system_clock::now() +
+                                                      absl::ToChronoMilliseconds(kReconnectCheck));
+    RefreshVersion(connected, &next_version);
   }
+}
+
+void Containerd::RefreshVersion(bool connected, absl::Time* next) {
+  if (!connected) {
+    *next = absl::InfinitePast();  // With the next connection.
+    return;
+  }
+  if (absl::Now() < *next) return;
+  (void)Version(kVersionTimeout);
+  *next = absl::Now() + kVersionAge;
 }
 
 std::unique_ptr<grpc::ClientContext> Containerd::Context(absl::Duration timeout,
@@ -122,14 +137,31 @@ absl::Status Containerd::WaitReady(absl::Duration timeout) {
     }
     std::unique_ptr<grpc::ClientContext> context = Context(std::min(left, absl::Seconds(2)));
     context->set_wait_for_ready(true);
-    last = VersionWithin(*version_, std::move(context)).status();
-    if (last.ok()) return last;
+    const absl::StatusOr<std::string> version = VersionWithin(*version_, std::move(context));
+    last = version.status();
+    if (last.ok()) {
+      absl::MutexLock lock(&mu_);
+      last_version_ = version;
+      return last;
+    }
     absl::SleepFor(std::min(left, absl::Milliseconds(20)));
   }
 }
 
 absl::StatusOr<std::string> Containerd::Version(absl::Duration timeout) {
-  return Annotate(VersionWithin(*version_, Context(timeout)), "containerd at ", socket_);
+  absl::StatusOr<std::string> version =
+      Annotate(VersionWithin(*version_, Context(timeout)), "containerd at ", socket_);
+  absl::MutexLock lock(&mu_);
+  last_version_ = version;
+  return version;
+}
+
+absl::StatusOr<std::string> Containerd::LastVersion() {
+  if (channel_->GetState(/*try_to_connect=*/false) != GRPC_CHANNEL_READY) {
+    return absl::UnavailableError(absl::StrCat("containerd at ", socket_, ": no connection"));
+  }
+  absl::MutexLock lock(&mu_);
+  return last_version_;
 }
 
 absl::Status Containerd::CheckUsable() {

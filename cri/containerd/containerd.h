@@ -91,6 +91,11 @@ class Containerd {
   // As containerd reports it, "v1.7.2" or "1.6.20~ds1".
   absl::StatusOr<std::string> Version(absl::Duration timeout = kDefaultTimeout);
 
+  // The version again, from memory: a thread asks every few seconds and as soon as a lost
+  // connection is there again. Unavailable without a connection; otherwise what the last
+  // answer, or the lack of one, said.
+  absl::StatusOr<std::string> LastVersion();
+
   // FailedPrecondition if this containerd's version is not one that crisp works
   // with (see containerd_version.h); Unavailable if it does not answer.
   absl::Status CheckUsable();
@@ -122,8 +127,10 @@ class Containerd {
 
   // Where the snapshotter `plugin` keeps its data; empty if that cannot be known.
   absl::StatusOr<std::string> RootOf(const Plugin& plugin);
-  // Connects again whenever the connection is lost.
+  // Connects again whenever the connection is lost, and keeps the version up to date.
   void KeepConnected() ABSL_LOCKS_EXCLUDED(mu_);
+  // Asks, unless it did so a moment ago; without a connection there is no asking.
+  void RefreshVersion(bool connected, absl::Time* next);
 
   const std::string socket_;
   const std::string ns_;
@@ -143,6 +150,8 @@ class Containerd {
   std::string snapshotter_ ABSL_GUARDED_BY(mu_) = "overlayfs";
   std::string snapshotter_root_ ABSL_GUARDED_BY(mu_);
   bool closing_ ABSL_GUARDED_BY(mu_) = false;
+  absl::StatusOr<std::string> last_version_ ABSL_GUARDED_BY(mu_) =
+      absl::UnavailableError("not asked yet");
   std::thread reconnector_;
 };
 

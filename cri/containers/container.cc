@@ -59,6 +59,23 @@ bool Container::RecordExit(int exit_code, int64_t finished_at, bool oom_killed,
   return first;
 }
 
+void Container::BeginStart() {
+  absl::MutexLock lock(&start_mu_);
+  starting_ = true;
+}
+
+bool Container::DeferStop() {
+  absl::MutexLock lock(&start_mu_);
+  if (starting_) stop_deferred_ = true;
+  return starting_;
+}
+
+bool Container::EndStart() {
+  absl::MutexLock lock(&start_mu_);
+  starting_ = false;
+  return std::exchange(stop_deferred_, false);
+}
+
 bool Container::AwaitExit(absl::Duration timeout) const {
   return facts_.Await([](const ContainerRecord& facts) { return facts.finished_at() != 0; },
                       timeout);

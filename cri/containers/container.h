@@ -20,6 +20,8 @@
 #include <memory>
 #include <string>
 
+#include "absl/base/thread_annotations.h"
+#include "absl/synchronization/mutex.h"
 #include "absl/time/time.h"
 #include "api/cri/v1/api.pb.h"
 #include "api/state/v1/state.pb.h"
@@ -54,6 +56,14 @@ class Container {
   bool RecordExit(int exit_code, int64_t finished_at, bool oom_killed,
                   const std::string& reason = "", const std::string& message = "");
 
+  // Word of the end waits for word of the start, which a short-lived container can
+  // overtake. BeginStart is before the driver runs it. DeferStop then says whether
+  // EndStart shall tell of the end; EndStart, once the start has been told or has failed,
+  // whether it shall tell of it now.
+  void BeginStart();
+  bool DeferStop();
+  bool EndStart();
+
   // True once the container is EXITED, or false when `timeout` passed first.
   bool AwaitExit(absl::Duration timeout) const;
 
@@ -74,6 +84,10 @@ class Container {
 
   Claimable claim_;
   std::atomic<bool> stop_sent_{false};
+
+  absl::Mutex start_mu_;
+  bool starting_ ABSL_GUARDED_BY(start_mu_) = false;
+  bool stop_deferred_ ABSL_GUARDED_BY(start_mu_) = false;
 };
 
 // What makes two CreateContainer requests ask for the same container: the pod,

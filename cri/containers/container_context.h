@@ -26,10 +26,11 @@ struct ContainerContext {
     node->Tell(what, container.id(), *container.pod());
   }
 
-  // Container::RecordExit, and word of it.
+  // Container::RecordExit, and word of it, though not before word of the start.
   void RecordExit(Container& container, int exit_code, int64_t finished_at, bool oom_killed,
                   const std::string& reason = "", const std::string& message = "") const {
-    if (container.RecordExit(exit_code, finished_at, oom_killed, reason, message)) {
+    if (container.RecordExit(exit_code, finished_at, oom_killed, reason, message) &&
+        !container.DeferStop()) {
       Tell(runtime::v1::CONTAINER_STOPPED_EVENT, container);
     }
   }

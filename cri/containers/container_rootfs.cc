@@ -19,6 +19,7 @@
 #include "base/sys.h"
 #include "cri/images/image_store.h"
 #include "cri/images/rootfs_view.h"
+#include "cri/spec/user_namespace.h"
 
 namespace crisp::cri {
 namespace {
@@ -34,11 +35,15 @@ std::string DirectoryOf(const ContainerContext& context, const std::string& id) 
 }
 
 // The root directory of an overlay is its upper directory: it looks as the uppermost
-// layer's does.
-absl::Status MakeUpper(const std::string& directory, const std::string& layer) {
+// layer's does, and belongs to whom that one belongs in the pod.
+absl::Status MakeUpper(const Pod& pod, const std::string& directory, const std::string& layer) {
   struct stat st;
   CRISP_RETURN_IF_ERROR(
       Sys(absl::StrCat("stat ", layer), [&] { return ::stat(layer.c_str(), &st); }));
+  if (const auto* users = UserNamespaceOf(pod.config()); users != nullptr) {
+    CRISP_ASSIGN_OR_RETURN(st.st_uid, OutsideId(users->uids(), st.st_uid));
+    CRISP_ASSIGN_OR_RETURN(st.st_gid, OutsideId(users->gids(), st.st_gid));
+  }
   CRISP_RETURN_IF_ERROR(MakeDirs(directory, 0700));
   CRISP_ASSIGN_OR_RETURN(UniqueFd dir, OpenDir(directory));
   CRISP_ASSIGN_OR_RETURN(UniqueFd upper, MakeDirsBeneath(dir.get(), kUpper, 0755));
@@ -53,6 +58,12 @@ void EmptyTrash(const ContainerContext& context, const std::string& name) {
       LogWarn("what a container wrote cannot be deleted; the next start of crispd tries again",
               {{"container", name}, {"error", deleted}});
     }
+  });
+}
+
+std::string MapOption(const IdMappings& mappings) {
+  return absl::StrJoin(mappings, ",", [](std::string* out, const auto& each) {
+    absl::StrAppend(out, each.container_id(), ":", each.host_id(), ":", each.length());
   });
 }
 
@@ -83,7 +94,12 @@ bool PinsLayers(const ContainerContext& context, const Container& container, con
 absl::StatusOr<ContainerRootfs> MakeRootfs(const ContainerContext& context,
                                            const Container& container, const Image& image) {
   ContainerRootfs rootfs;
-  if (!PinsLayers(context, container, image)) {
+  const bool pins = PinsLayers(context, container, image);
+  if (!pins && UserNamespaceOf(container.pod()->config()) != nullptr) {
+    return absl::FailedPreconditionError(
+        "a pod with a user namespace needs an image with layers, and overlayfs as snapshotter");
+  }
+  if (!pins) {
     CRISP_ASSIGN_OR_RETURN(const auto mounts,
                            context.images->PrepareSnapshot(image, container.id()));
     CRISP_ASSIGN_OR_RETURN(UniqueFd view, OpenRootfsView(mounts));
@@ -91,7 +107,8 @@ absl::StatusOr<ContainerRootfs> MakeRootfs(const ContainerContext& context,
     return rootfs;
   }
   CRISP_ASSIGN_OR_RETURN(PinnedLayers layers, context.images->PinLayers(image, container.id()));
-  CRISP_RETURN_IF_ERROR(MakeUpper(DirectoryOf(context, container.id()), layers.lower_dirs.front()));
+  CRISP_RETURN_IF_ERROR(
+      MakeUpper(*container.pod(), DirectoryOf(context, container.id()), layers.lower_dirs.front()));
   rootfs.view = std::move(layers.root);
   rootfs.layers_key = std::move(layers.key);
   rootfs.lower_dirs = std::move(layers.lower_dirs);
@@ -120,6 +137,12 @@ absl::StatusOr<std::vector<containerd::types::Mount>> RootfsMounts(const Contain
   // A container does not survive a reboot, so that nothing it writes needs to: without
   // this its end would sync the whole disk.
   mount.add_options("volatile");
+  if (const auto* users = UserNamespaceOf(container.pod()->config()); users != nullptr) {
+    // The layers are seen through an idmapped mount. What is written above them has the
+    // ids that the host sees.
+    mount.add_options(absl::StrCat("uidmap=", MapOption(users->uids())));
+    mount.add_options(absl::StrCat("gidmap=", MapOption(users->gids())));
+  }
   return std::vector<containerd::types::Mount>{std::move(mount)};
 }
 
@@ -135,9 +158,11 @@ absl::Status RemoveRootfs(const ContainerContext& context, const Container& cont
 absl::Status RecoverRootfs(const ContainerContext& context) {
   std::map<std::string, std::string> users;
   for (const auto& container : context.containers->All()) {
-    const std::string key =
-        container->facts().Read([](const ContainerRecord& facts) { return facts.layers_key(); });
-    if (!key.empty()) users[container->id()] = key;
+    container->facts().Read([&](const ContainerRecord& facts) {
+      if (!facts.layers_key().empty()) users[container->id()] = facts.layers_key();
+      users.insert(facts.image_pins().begin(), facts.image_pins().end());
+      return 0;
+    });
   }
   return context.images->RecoverPins(users);
 }

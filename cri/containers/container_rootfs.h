@@ -36,7 +36,8 @@ struct ContainerRootfs {
   std::vector<std::string> lower_dirs;
 };
 
-// Whether the container gets pinned layers and no snapshot.
+// Whether the container gets pinned layers of the image and no snapshot, be it its own image or
+// a volume's.
 bool PinsLayers(const ContainerContext& context, const Container& container, const Image& image);
 
 absl::StatusOr<ContainerRootfs> MakeRootfs(const ContainerContext& context,

@@ -118,5 +118,15 @@ TEST_F(ContainerTest, AClosedPodTakesNoMoreContainers) {
   EXPECT_OK(store.Add(Make("a", "main")));
 }
 
+TEST_F(ContainerTest, WordOfTheEndWaitsForWordOfTheStart) {
+  const auto container = Make("a", "a");
+  EXPECT_FALSE(container->DeferStop());
+  container->BeginStart();
+  EXPECT_TRUE(container->DeferStop());
+  EXPECT_TRUE(container->EndStart());
+  EXPECT_FALSE(container->EndStart());
+  EXPECT_FALSE(container->DeferStop());
+}
+
 }  // namespace
 }  // namespace crisp::cri

@@ -21,6 +21,7 @@
 #include "cri/spec/resources.h"
 #include "cri/spec/stop_signal.h"
 #include "cri/spec/user.h"
+#include "cri/spec/user_namespace.h"
 #include "cri/spec/validate.h"
 
 namespace crisp::cri {
@@ -101,7 +102,7 @@ Propagation PropagationOf(const std::string& word) {
 
 absl::StatusOr<std::vector<SpecMount>> ResolveVolumes(const ContainerContext& context,
                                                       const Container& container,
-                                                      const ImageConfig& image) {
+                                                      const ImageConfig& image, ImagePins* pins) {
   const auto& annotations = container.config().annotations();
   const auto found = annotations.find(kVolumeMountsAnnotation);
   if (found == annotations.end()) return std::vector<SpecMount>();
@@ -111,6 +112,7 @@ absl::StatusOr<std::vector<SpecMount>> ResolveVolumes(const ContainerContext& co
                                      container.config().metadata().name(), found->second,
                                      Environment(image, container.config()),
                                      ResourceValues(container.config().linux().resources())));
+  const auto* const users = UserNamespaceOf(container.pod()->config());
   std::vector<SpecMount> mounts;
   for (const volumes::VolumeMount& mount : resolved) {
     mounts.push_back({.container_path = mount.container_path,
@@ -120,6 +122,17 @@ absl::StatusOr<std::vector<SpecMount>> ResolveVolumes(const ContainerContext& co
                       .propagation = PropagationOf(mount.propagation),
                       .from_pod = mount.from_pod,
                       .sub_path = mount.sub_path});
+    if (!mount.image.empty()) {
+      CRISP_ASSIGN_OR_RETURN(
+          const ImageVolume volume,
+          MakeImageVolume(context, container, absl::StrCat("volume-", mounts.size() - 1),
+                          mount.field, mount.image, mount.sub_path, pins));
+      UseImage(volume.mount, &mounts.back());
+    }
+    if (users == nullptr || mount.from_pod) continue;
+    // What fills the volume knows nothing of the pod's ids.
+    mounts.back().uid_mappings = MappingsToOci(users->uids());
+    mounts.back().gid_mappings = MappingsToOci(users->gids());
   }
   return mounts;
 }
@@ -172,11 +185,26 @@ absl::StatusOr<nlohmann::json> BuildSpec(const ContainerContext& context,
                            .hostname_path = pod.HostnamePath(),
                            .resolv_path = pod.ResolvConfPath(),
                            .extra_mounts = std::move(volume_mounts),
-                           .cdi_dirs = context.node->cdi_dirs};
+                           .cdi_dirs = context.node->cdi_dirs,
+                           .recursive_read_only = driver->features().recursive_read_only};
   for (const auto& [index, volume] : image_volumes) {
-    input.image_volumes[index] = volume.host_path;
+    input.image_volumes[index] = volume.mount;
   }
   return BuildContainerSpec(input);
+}
+
+// In a user namespace only mapped ids can run a process.
+absl::Status CheckMapped(const Pod& pod, const ResolvedUser& user) {
+  const auto* const users = UserNamespaceOf(pod.config());
+  if (users == nullptr) return absl::OkStatus();
+  absl::Status mapped = OutsideId(users->uids(), user.uid).status();
+  mapped.Update(OutsideId(users->gids(), user.gid).status());
+  for (const uint32_t gid : user.additional_gids) {
+    mapped.Update(OutsideId(users->gids(), gid).status());
+  }
+  if (mapped.ok()) return mapped;
+  return absl::InvalidArgumentError(absl::StrCat("the user of the container: ", mapped.message(),
+                                                 " in the pod's user namespace"));
 }
 
 runtime::v1::ContainerUser UserForStatus(const ResolvedUser& user) {
@@ -189,7 +217,25 @@ runtime::v1::ContainerUser UserForStatus(const ResolvedUser& user) {
   return out;
 }
 
+// What Make has pinned so far, for it to be recorded or let go of.
+struct Pins {
+  std::string layers_key;
+  ImagePins images;
+};
+
+void Unpin(const ContainerContext& context, const Container& container, const Pins& pins) {
+  absl::Status unpinned = UnpinImages(context, pins.images);
+  if (!pins.layers_key.empty()) {
+    unpinned.Update(context.images->UnpinLayers(pins.layers_key, container.id()));
+  }
+  if (unpinned.ok()) return;
+  LogWarn("layers of a container that could not be made stay pinned until crispd starts again",
+          {{"container", container.id()}, {"error", unpinned}});
+}
+
 absl::Status Make(const ContainerContext& context, Container& container, const Image& image) {
+  Pins pins;
+  auto unpin = absl::MakeCleanup([&] { Unpin(context, container, pins); });
   // The record comes before the snapshot: what recovery finds, it can undo.
   const bool snapshot = !PinsLayers(context, container, image);
   CRISP_RETURN_IF_ERROR(container.facts().Update([&](ContainerRecord& facts) {
@@ -201,16 +247,19 @@ absl::Status Make(const ContainerContext& context, Container& container, const I
   CRISP_ASSIGN_OR_RETURN(
       const ContainerRootfs rootfs,
       Annotate(MakeRootfs(context, container, image), "prepare the root filesystem"));
+  pins.layers_key = rootfs.layers_key;
   CRISP_ASSIGN_OR_RETURN(const ResolvedUser user,
                          ResolveUser(container.config().linux().security_context(),
                                      image.config.user, rootfs.view->get()));
+  CRISP_RETURN_IF_ERROR(CheckMapped(*container.pod(), user));
   CRISP_ASSIGN_OR_RETURN(std::vector<SpecMount> volume_mounts,
-                         ResolveVolumes(context, container, image.config));
-  CRISP_ASSIGN_OR_RETURN(const auto image_volumes, MountImageVolumes(context, container));
+                         ResolveVolumes(context, container, image.config, &pins.images));
+  CRISP_ASSIGN_OR_RETURN(const auto image_volumes,
+                         MakeImageVolumes(context, container, &pins.images));
   CRISP_ASSIGN_OR_RETURN(
       const nlohmann::json spec,
       BuildSpec(context, container, image, user, std::move(volume_mounts), image_volumes));
-  return container.facts().Update([&](ContainerRecord& facts) {
+  CRISP_RETURN_IF_ERROR(container.facts().Update([&](ContainerRecord& facts) {
     facts.set_spec_json(spec.dump());
     facts.set_layers_key(rootfs.layers_key);
     facts.mutable_lower_dirs()->Assign(rootfs.lower_dirs.begin(), rootfs.lower_dirs.end());
@@ -219,8 +268,11 @@ absl::Status Make(const ContainerContext& context, Container& container, const I
     for (const auto& [index, volume] : image_volumes) {
       (*facts.mutable_image_volumes())[index] = volume.image_id;
     }
+    for (const auto& [user, key] : pins.images) (*facts.mutable_image_pins())[user] = key;
     facts.set_created(true);
-  });
+  }));
+  std::move(unpin).Cancel();
+  return absl::OkStatus();
 }
 
 // Reasons that kubelet shows to users: it looks for them where the message begins.

@@ -31,6 +31,10 @@ absl::Status RemoveContainer(const ContainerContext& context, Container& contain
   CRISP_RETURN_IF_ERROR(
       Annotate(ReleaseImageVolumes(context, container.pod()->directory(), container.id()),
                "release the container's image volumes"));
+  const ImagePins pins = container.facts().Read([](const ContainerRecord& facts) {
+    return ImagePins(facts.image_pins().begin(), facts.image_pins().end());
+  });
+  CRISP_RETURN_IF_ERROR(Annotate(UnpinImages(context, pins), "let go of the image volumes"));
   CRISP_RETURN_IF_ERROR(container.facts().Erase());
   context.containers->Remove(container.id());
   if (container.listed()) context.Tell(runtime::v1::CONTAINER_DELETED_EVENT, container);

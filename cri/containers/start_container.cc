@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "absl/cleanup/cleanup.h"
 #include "absl/strings/str_cat.h"
 #include "base/log.h"
 #include "base/status_macros.h"
@@ -73,6 +74,10 @@ absl::Status StartContainer(const ContainerContext& context, Container& containe
   CRISP_RETURN_IF_ERROR(CheckStartable(container));
   CRISP_ASSIGN_OR_RETURN(TaskDriver * driver,
                          context.node->handlers->Find(container.pod()->runtime_handler()));
+  container.BeginStart();
+  const absl::Cleanup tell_end = [&] {
+    if (container.EndStart()) context.Tell(runtime::v1::CONTAINER_STOPPED_EVENT, container);
+  };
   if (const absl::Status launched = Launch(context, driver, container); !launched.ok()) {
     // Recorded first: deleting the task ends it, and the first cause of an end wins.
     context.RecordExit(container, kStartErrorExitCode, context.node->clock->NowNs(),

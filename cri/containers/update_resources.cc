@@ -2,6 +2,7 @@
 
 #include <cerrno>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <string>
 #include <utility>
 
@@ -12,8 +13,7 @@
 #include "base/safe_path.h"
 #include "base/status_macros.h"
 #include "base/sys.h"
-#include "cgroup/cgroup.h"
-#include "cgroup/limits.h"
+#include "cri/pods/kernel_limits.h"
 #include "cri/spec/resources.h"
 
 namespace crisp::cri {
@@ -23,58 +23,6 @@ using runtime::v1::LinuxContainerResources;
 using state::v1::ContainerRecord;
 
 constexpr absl::Duration kClaimTimeout = absl::Seconds(30);
-
-// The container's limits in the kernel before the update, put back unless kept. A
-// container without a cgroup of ours (one in a virtual machine) has none.
-class KernelLimits {
- public:
-  static absl::StatusOr<KernelLimits> Read(const std::string& path, const nlohmann::json& wanted) {
-    CRISP_ASSIGN_OR_RETURN(auto hosts, cgroup::Hierarchies::Probe());
-    CRISP_ASSIGN_OR_RETURN(auto resources, cgroup::ParseResources(wanted, "linux.resources"));
-    KernelLimits limits{std::move(hosts), path, std::move(resources), {}, false};
-    auto before = cgroup::ReadLimits(limits.hosts, path, limits.wanted);
-    if (absl::IsNotFound(before.status())) return limits;
-    CRISP_RETURN_IF_ERROR(before.status());
-    limits.before = *std::move(before);
-    limits.there = true;
-    return limits;
-  }
-
-  absl::Status PutBack() const {
-    if (!there) return absl::OkStatus();
-    CRISP_ASSIGN_OR_RETURN(const cgroup::Cgroup group, cgroup::Cgroup::Open(hosts, path));
-    return group.Update(before);
-  }
-
-  // What CRI reports: `merged`, with the kernel's word for what it was asked.
-  LinuxContainerResources Actual(LinuxContainerResources merged) const {
-    const auto now = cgroup::ReadLimits(hosts, path, wanted);
-    if (!there || !now.ok()) return merged;
-    const auto set = [](const auto& asked, const auto& held) { return asked != 0 && held; };
-    if (set(merged.cpu_shares(), now->cpu_shares)) merged.set_cpu_shares(*now->cpu_shares);
-    if (set(merged.cpu_quota(), now->cpu_quota)) merged.set_cpu_quota(*now->cpu_quota);
-    if (set(merged.cpu_period(), now->cpu_period)) merged.set_cpu_period(*now->cpu_period);
-    if (set(merged.memory_limit_in_bytes(), now->memory_limit)) {
-      merged.set_memory_limit_in_bytes(*now->memory_limit);
-    }
-    if (set(merged.memory_swap_limit_in_bytes(), now->memory_swap)) {
-      merged.set_memory_swap_limit_in_bytes(*now->memory_swap);
-    }
-    if (!merged.cpuset_cpus().empty()) merged.set_cpuset_cpus(now->cpuset_cpus);
-    if (!merged.cpuset_mems().empty()) merged.set_cpuset_mems(now->cpuset_mems);
-    for (auto& limit : *merged.mutable_hugepage_limits()) {
-      const auto held = now->hugepage_limits.find(limit.page_size());
-      if (held != now->hugepage_limits.end()) limit.set_limit(held->second);
-    }
-    return merged;
-  }
-
-  cgroup::Hierarchies hosts;
-  std::string path;
-  cgroup::Resources wanted;
-  cgroup::Resources before;
-  bool there = false;
-};
 
 // The score of one process, if it is of this container still: its number may be another's.
 absl::Status SetOomScore(const std::string& container_id, uint32_t pid, int score) {
@@ -97,32 +45,52 @@ absl::Status SetOomScores(const ContainerContext& context, TaskDriver* driver,
   return absl::OkStatus();
 }
 
-// In the kernel; `merged` becomes what the kernel made of it.
-absl::Status Apply(const ContainerContext& context, const Container& container,
-                   const ContainerRecord& facts, const nlohmann::json& resources,
-                   LinuxContainerResources* merged) {
-  CRISP_ASSIGN_OR_RETURN(TaskDriver * driver,
-                         context.node->handlers->Find(container.pod()->runtime_handler()));
-  CRISP_ASSIGN_OR_RETURN(const KernelLimits limits,
-                         KernelLimits::Read(facts.cgroup_path(), resources));
-  const int64_t score_before = facts.resources().linux().oom_score_adj();
-  absl::Status applied = driver->Update(container.id(), resources.dump());
-  if (applied.ok() && merged->oom_score_adj() != score_before) {
-    applied = SetOomScores(context, driver, container.id(), merged->oom_score_adj());
-    if (!applied.ok()) (void)SetOomScores(context, driver, container.id(), score_before);
-  }
-  if (applied.ok()) {
-    *merged = limits.Actual(*merged);
+// What an update changes in the kernel, and how to take it back.
+class Change {
+ public:
+  Change(const ContainerContext& context, const Container& container, const ContainerRecord& facts)
+      : context_(context),
+        id_(container.id()),
+        handler_(container.pod()->runtime_handler()),
+        cgroup_path_(facts.cgroup_path()),
+        score_before_(facts.resources().linux().oom_score_adj()) {}
+
+  // `merged` becomes what the kernel made of it. After an error all is as before.
+  absl::Status Apply(const nlohmann::json& resources, LinuxContainerResources* merged) {
+    CRISP_ASSIGN_OR_RETURN(driver_, context_.node->handlers->Find(handler_));
+    CRISP_ASSIGN_OR_RETURN(limits_, KernelLimits::Read(cgroup_path_, resources));
+    absl::Status applied = driver_->Update(id_, resources.dump());
+    if (applied.ok() && merged->oom_score_adj() != score_before_) {
+      score_changed_ = true;
+      applied = SetOomScores(context_, driver_, id_, merged->oom_score_adj());
+    }
+    if (!applied.ok()) return TakeBack(applied);
+    *merged = limits_->Actual(*merged);
     return absl::OkStatus();
   }
-  // A runtime may have written some values before the one that was refused.
-  if (const absl::Status back = limits.PutBack(); !back.ok()) {
+
+  // Returns `reason`, or what says that it could not be done. A runtime may have written
+  // some values before the one that was refused.
+  absl::Status TakeBack(const absl::Status& reason) {
+    if (!limits_) return reason;
+    if (score_changed_) (void)SetOomScores(context_, driver_, id_, score_before_);
+    const absl::Status back = limits_->PutBack();
+    if (back.ok()) return reason;
     LogError("limits of a container are neither the old nor the new ones",
-             {{"container", container.id()}, {"error", back}});
-    return Annotate(applied, "some limits could not be put back (", back.message(), ") after");
+             {{"container", id_}, {"error", back}});
+    return Annotate(reason, "some limits could not be put back (", back.message(), ") after");
   }
-  return applied;
-}
+
+ private:
+  const ContainerContext& context_;
+  const std::string id_;
+  const std::string handler_;
+  const std::string cgroup_path_;
+  const int64_t score_before_;
+  TaskDriver* driver_ = nullptr;
+  std::optional<KernelLimits> limits_;
+  bool score_changed_ = false;
+};
 
 }  // namespace
 
@@ -138,9 +106,10 @@ absl::Status UpdateResources(const ContainerContext& context, Container& contain
   CRISP_ASSIGN_OR_RETURN(LinuxContainerResources merged,
                          MergeResources(facts.resources().linux(), update, host));
   CRISP_ASSIGN_OR_RETURN(nlohmann::json resources, BuildResources(merged, host));
+  Change change(context, container, facts);
   if (facts.started_at() != 0) {
-    CRISP_RETURN_IF_ERROR(Annotate(Apply(context, container, facts, resources, &merged),
-                                   "update container ", container.id()));
+    CRISP_RETURN_IF_ERROR(
+        Annotate(change.Apply(resources, &merged), "update container ", container.id()));
   }
   nlohmann::json spec = nlohmann::json::parse(facts.spec_json(), nullptr, false);
   if (spec.is_object()) {
@@ -153,10 +122,11 @@ absl::Status UpdateResources(const ContainerContext& context, Container& contain
     spec["process"]["oomScoreAdj"] =
         ClampOomScoreAdj(static_cast<int>(merged.oom_score_adj()), host);
   }
-  return container.facts().Update([&](ContainerRecord& record) {
+  const absl::Status recorded = container.facts().Update([&](ContainerRecord& record) {
     *record.mutable_resources()->mutable_linux() = merged;
     if (spec.is_object()) record.set_spec_json(spec.dump());
   });
+  return recorded.ok() ? recorded : change.TakeBack(recorded);
 }
 
 }  // namespace crisp::cri

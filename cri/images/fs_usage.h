@@ -1,4 +1,5 @@
-// How much disk images take: committed snapshots and blobs, as containerd counts.
+// How much disk images take: committed snapshots and blobs, as containerd counts. What
+// containers write is not in it.
 //
 // Ownership: borrows the Containerd.
 // Threads:   safe.

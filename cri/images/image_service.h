@@ -10,6 +10,10 @@
 
 #include <grpcpp/grpcpp.h>
 
+#include <functional>
+#include <utility>
+#include <vector>
+
 #include "api/cri/v1/api.grpc.pb.h"
 #include "cri/images/image_store.h"
 
@@ -17,7 +21,11 @@ namespace crisp::cri {
 
 class ImageService final : public runtime::v1::ImageService::Service {
  public:
-  explicit ImageService(ImageStore* store) : store_(store) {}
+  // What containers have written, one for each filesystem that holds some of it.
+  using WritableLayers = std::function<std::vector<FsUsage>()>;
+
+  ImageService(ImageStore* store, WritableLayers writable_layers)
+      : store_(store), writable_layers_(std::move(writable_layers)) {}
 
   grpc::Status ListImages(grpc::ServerContext* context,
                           const runtime::v1::ListImagesRequest* request,
@@ -40,6 +48,7 @@ class ImageService final : public runtime::v1::ImageService::Service {
 
  private:
   ImageStore* const store_;
+  const WritableLayers writable_layers_;
 };
 
 }  // namespace crisp::cri

@@ -6,6 +6,7 @@
 #include <map>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
@@ -26,6 +27,7 @@
 #include "cri/images/import_service.h"
 #include "cri/main/installed.h"
 #include "cri/main/pause_rootfs.h"
+#include "cri/main/runtime_features.h"
 #include "cri/main/server.h"
 #include "cri/main/state_lock.h"
 #include "cri/pods/pod_cgroup.h"
@@ -133,6 +135,7 @@ absl::Status Daemon::Parts::ConnectContainerd() {
   }
   if (chosen != containerd->ns()) {
     CRISP_ASSIGN_OR_RETURN(containerd, Containerd::Connect(socket, chosen));
+    CRISP_RETURN_IF_ERROR(containerd->WaitReady(kContainerdTimeout));
   }
   CRISP_RETURN_IF_ERROR(Lease::ReleaseLeftovers(containerd.get()));
   return containerd->UseSnapshotter(config.containerd.snapshotter);
@@ -176,12 +179,16 @@ absl::StatusOr<std::unique_ptr<TaskDriver>> Daemon::Parts::MakeDriver(
     options.state_dir = JoinPath(config.state, "shims");
     CRISP_ASSIGN_OR_RETURN(options.shim_binary, FindInstalled("containerd-shim-crisp-v1",
                                                               config.shim_binary, "shim_binary"));
+    options.features = NativeFeatures(config.root);
+    // Layers are pinned, and so can be shown with other ids, with overlayfs only.
+    options.features.user_namespaces &= images->pins_layers();
     return NativeDriver::Open(std::move(options));
   }
   ContainerdDriver::Options options;
   options.state_dir = JoinPath(JoinPath(config.state, "tasks"), name);
   options.runtime_name = runtime.type;
   options.runtime_binary = runtime.binary;
+  options.features = OciRuntimeFeatures(runtime);
   return ContainerdDriver::Open(containerd.get(), std::move(options));
 }
 
@@ -253,7 +260,16 @@ absl::Status Daemon::Parts::Serve() {
   rpc = std::make_unique<RpcContext>(config, node, context, containerd.get(), streaming.get(),
                                      events.get(), stats.get());
   runtime_service = std::make_unique<RuntimeService>(rpc.get());
-  image_service = std::make_unique<ImageService>(images.get());
+  image_service = std::make_unique<ImageService>(images.get(), [this] {
+    std::vector<FsUsage> out;
+    for (const LayerUsage& layers : stats->WritableLayers(context.rootfs_dir)) {
+      out.push_back({.mountpoint = layers.mountpoint,
+                     .used_bytes = layers.bytes,
+                     .inodes_used = layers.inodes,
+                     .at = absl::FromUnixNanos(layers.at_ns)});
+    }
+    return out;
+  });
   import_service = std::make_unique<ImportService>(images.get());
   volumes_service = std::make_unique<VolumesService>(objects.get(), volumes.get());
   CRISP_ASSIGN_OR_RETURN(

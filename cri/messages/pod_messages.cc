@@ -5,6 +5,15 @@
 #include <nlohmann/json.hpp>
 
 namespace crisp::cri {
+namespace {
+
+nlohmann::ordered_json ToJson(const google::protobuf::Message& message) {
+  std::string text;
+  if (!google::protobuf::util::MessageToJsonString(message, &text).ok()) return nullptr;
+  return nlohmann::ordered_json::parse(text, nullptr, /*allow_exceptions=*/false);
+}
+
+}  // namespace
 
 using state::v1::PodRecord;
 
@@ -55,10 +64,10 @@ std::string PodInfoJson(const Pod& pod) {
     info["cniResult"] =
         nlohmann::ordered_json::parse(facts.network_result(), nullptr, /*allow_exceptions=*/false);
   }
-  std::string config;
-  if (google::protobuf::util::MessageToJsonString(pod.config(), &config).ok()) {
-    info["config"] = nlohmann::ordered_json::parse(config, nullptr, /*allow_exceptions=*/false);
-  }
+  info["config"] = ToJson(pod.config());
+  info["resources"] = {{"containers", ToJson(facts.resources())},
+                       {"overhead", ToJson(facts.overhead())},
+                       {"held", ToJson(facts.held())}};
   return info.dump(2, ' ', false, nlohmann::ordered_json::error_handler_t::replace);
 }
 

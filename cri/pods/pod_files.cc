@@ -12,6 +12,7 @@
 #include "base/status_macros.h"
 #include "base/sys.h"
 #include "cri/spec/text_files.h"
+#include "cri/spec/user_namespace.h"
 
 namespace crisp::cri {
 namespace {
@@ -19,9 +20,14 @@ namespace {
 constexpr char kShmSize[] = "67108864";  // 64 MiB, what Kubernetes' users have always had.
 constexpr size_t kMaxHostFileBytes = 1 << 20;
 
-absl::Status WriteShared(const std::string& path, absl::string_view content) {
-  // Containers of any user read these.
-  return WriteFileAtomic(path, content, 0644);
+absl::Status WriteShared(const Pod& pod, const std::string& path, absl::string_view content) {
+  // Containers of any user read these, and their root may write them.
+  CRISP_RETURN_IF_ERROR(WriteFileAtomic(path, content, 0644));
+  const auto* const users = UserNamespaceOf(pod.config());
+  if (users == nullptr) return absl::OkStatus();
+  CRISP_ASSIGN_OR_RETURN(const uint32_t uid, OutsideId(users->uids(), 0));
+  CRISP_ASSIGN_OR_RETURN(const uint32_t gid, OutsideId(users->gids(), 0));
+  return Sys(absl::StrCat("chown ", path), [&] { return ::lchown(path.c_str(), uid, gid); });
 }
 
 absl::Status Configure(int fs, unsigned int command, const char* key, const char* value) {
@@ -39,22 +45,23 @@ std::string PodHostname(const Pod& pod, const std::string& node_name) {
 
 absl::Status WritePodFiles(const Pod& pod, const std::string& node_name) {
   CRISP_ASSIGN_OR_RETURN(const std::string hostname, RenderHostname(PodHostname(pod, node_name)));
-  CRISP_RETURN_IF_ERROR(WriteShared(pod.HostnamePath(), hostname));
+  CRISP_RETURN_IF_ERROR(WriteShared(pod, pod.HostnamePath(), hostname));
   // A host without a resolver is no reason to refuse a pod.
   const auto host_file = ReadFile("/etc/resolv.conf", kMaxHostFileBytes);
   CRISP_ASSIGN_OR_RETURN(const std::string resolv_conf,
                          RenderResolvConf(pod.config(), host_file.ok() ? *host_file : ""));
-  return WriteShared(pod.ResolvConfPath(), resolv_conf);
+  return WriteShared(pod, pod.ResolvConfPath(), resolv_conf);
 }
 
 absl::Status WriteHostsFile(const Pod& pod, const std::string& node_name,
                             const std::vector<std::string>& ips) {
   if (pod.host_network()) {
     const auto host_file = ReadFile("/etc/hosts", kMaxHostFileBytes);
-    return WriteShared(pod.HostsPath(), host_file.ok() ? *host_file : "127.0.0.1\tlocalhost\n");
+    return WriteShared(pod, pod.HostsPath(),
+                       host_file.ok() ? *host_file : "127.0.0.1\tlocalhost\n");
   }
   CRISP_ASSIGN_OR_RETURN(const std::string hosts, RenderHosts(PodHostname(pod, node_name), ips));
-  return WriteShared(pod.HostsPath(), hosts);
+  return WriteShared(pod, pod.HostsPath(), hosts);
 }
 
 absl::Status MountShm(const Pod& pod) {

@@ -2,8 +2,10 @@
 
 #include <sys/stat.h>
 
+#include <optional>
 #include <thread>
 #include <utility>
+#include <vector>
 
 #include "absl/cleanup/cleanup.h"
 #include "absl/strings/str_cat.h"
@@ -18,8 +20,10 @@
 #include "cri/pods/stop_pod.h"
 #include "cri/spec/sandbox_spec.h"
 #include "cri/spec/user.h"
+#include "cri/spec/user_namespace.h"
 #include "cri/spec/validate.h"
 #include "netns/net_ns.h"
+#include "netns/user_ns.h"
 
 namespace crisp::cri {
 namespace {
@@ -68,6 +72,12 @@ std::string VolumesOf(const Pod& pod) {
   return found == annotations.end() ? "" : found->second;
 }
 
+// Whether pause has the pod's volumes. In a user namespace their files would be of ids that
+// only its own processes can write; from the host they are mounted with other ids.
+bool VolumesInPod(const Pod& pod, bool owns_mounts) {
+  return owns_mounts && UserNamespaceOf(pod.config()) == nullptr;
+}
+
 // /dev/shm and the volumes in the host's mount namespace.
 absl::Status MountOnHost(const PodContext& context, const Pod& pod) {
   CRISP_RETURN_IF_ERROR(MountShm(pod));
@@ -76,18 +86,21 @@ absl::Status MountOnHost(const PodContext& context, const Pod& pod) {
   return context.volumes->Prepare(PodIdentityOf(context, pod), volumes);
 }
 
-absl::StatusOr<TaskSpec> PauseTask(const PodContext& context, const Pod& pod, bool owns_mounts) {
+absl::StatusOr<TaskSpec> PauseTask(const PodContext& context, const Pod& pod,
+                                   const std::string& userns_path, bool owns_mounts) {
   SandboxSpecInput input{
       .config = pod.config(),
       .host = context.host,
       .seccomp = context.seccomp,
       .sandbox_id = pod.id(),
       .netns_path = pod.facts().Read([](const PodRecord& f) { return f.netns_path(); }),
+      .userns_path = userns_path,
       .hostname = PodHostname(pod, context.node_name),
       .cgroup_path = pod.cgroup_path(),
       .shm_path = pod.ShmPath(),
       .owns_mounts = owns_mounts};
-  if (const std::string volumes = VolumesOf(pod); owns_mounts && !volumes.empty()) {
+  if (const std::string volumes = VolumesOf(pod);
+      !volumes.empty() && VolumesInPod(pod, owns_mounts)) {
     CRISP_ASSIGN_OR_RETURN(const volumes::PodMounts mounts, context.volumes->Plan(volumes));
     if (mounts.tmpfs_bytes > 0) input.tmpfs.push_back({"/volumes", mounts.tmpfs_bytes});
     for (const auto& memory : mounts.memory) {
@@ -113,21 +126,25 @@ absl::StatusOr<TaskSpec> PauseTask(const PodContext& context, const Pod& pod, bo
 
 // The pause process's pid goes to disk with the next record: until then the driver
 // finds it by the pod's id.
-absl::Status StartPause(const PodContext& context, TaskDriver* driver, Pod& pod) {
-  CRISP_ASSIGN_OR_RETURN(const TaskSpec task, PauseTask(context, pod, driver->owns_pod_mounts()));
+absl::Status StartPause(const PodContext& context, TaskDriver* driver, Pod& pod,
+                        const std::string& userns_path) {
+  CRISP_ASSIGN_OR_RETURN(const TaskSpec task,
+                         PauseTask(context, pod, userns_path, driver->owns_pod_mounts()));
   CRISP_ASSIGN_OR_RETURN(const uint32_t pid, driver->Create(task));
   pod.facts().UpdateMemoryOnly([&](PodRecord& facts) { facts.set_pause_pid(pid); });
   return driver->Start(pod.id());
 }
 
 // With mounts of its own the pod needs its pause process before its volumes.
-absl::Status StartWithOwnMounts(const PodContext& context, TaskDriver* driver, Pod& pod) {
-  CRISP_RETURN_IF_ERROR(Annotate(StartPause(context, driver, pod), kStartPause));
+absl::Status StartWithOwnMounts(const PodContext& context, TaskDriver* driver, Pod& pod,
+                                const std::string& userns_path) {
+  CRISP_RETURN_IF_ERROR(Annotate(StartPause(context, driver, pod, userns_path), kStartPause));
   const std::string volumes = VolumesOf(pod);
   if (volumes.empty()) return absl::OkStatus();
-  return Annotate(
-      context.volumes->Prepare(PodIdentityOf(context, pod), volumes, volumes::VolumePlace::kPod),
-      kPrepareFiles);
+  const auto place =
+      VolumesInPod(pod, true) ? volumes::VolumePlace::kPod : volumes::VolumePlace::kHost;
+  return Annotate(context.volumes->Prepare(PodIdentityOf(context, pod), volumes, place),
+                  kPrepareFiles);
 }
 
 // The files, and the network that one of them tells of.
@@ -158,28 +175,49 @@ absl::Status Finish(const PodContext& context, Pod& pod, const netns::PodNetwork
   return context.volumes->UpdateIdentity(PodIdentityOf(context, pod));
 }
 
+absl::StatusOr<std::optional<netns::UserNs>> MakeUserNamespace(const Pod& pod) {
+  const auto* const wanted = UserNamespaceOf(pod.config());
+  if (wanted == nullptr) return std::optional<netns::UserNs>();
+  const auto ranges = [](const IdMappings& mappings) {
+    std::vector<netns::IdRange> out;
+    for (const auto& each : mappings) {
+      out.push_back({each.container_id(), each.host_id(), each.length()});
+    }
+    return out;
+  };
+  CRISP_ASSIGN_OR_RETURN(netns::UserNs users,
+                         netns::UserNs::Create({ranges(wanted->uids()), ranges(wanted->gids())}));
+  return std::optional<netns::UserNs>(std::move(users));
+}
+
 // The network takes the longest, and most of that is waiting for plugins: all that can
 // runs beside it.
 absl::Status Prepare(const PodContext& context, Pod& pod) {
   CRISP_ASSIGN_OR_RETURN(TaskDriver * driver, context.handlers->Find(pod.runtime_handler()));
   CRISP_RETURN_IF_ERROR(Annotate(MakeDirectory(context, pod), "make the pod's directory"));
+  // Lives until pause has joined it.
+  CRISP_ASSIGN_OR_RETURN(const std::optional<netns::UserNs> users,
+                         Annotate(MakeUserNamespace(pod), "make the pod's user namespace"));
+  const std::string userns_path = users ? users->user_path() : "";
   std::string netns_path;
   if (!pod.host_network()) {
     // First: pause joins it.
-    CRISP_ASSIGN_OR_RETURN(const netns::NetNs netns,
-                           Annotate(netns::NetNs::Create(context.netns_dir, pod.id()), kNetwork));
+    CRISP_ASSIGN_OR_RETURN(
+        const netns::NetNs netns,
+        Annotate(netns::NetNs::Create(context.netns_dir, pod.id(), users ? users->net_path() : ""),
+                 kNetwork));
     netns_path = netns.path();
   }
   absl::StatusOr<netns::PodNetworkResult> network = absl::UnknownError("not attempted");
   std::thread attach([&] { network = AttachNetwork(context, pod, netns_path); });
   const bool owns_mounts = driver->owns_pod_mounts();
-  const absl::Status beside = owns_mounts ? StartWithOwnMounts(context, driver, pod)
+  const absl::Status beside = owns_mounts ? StartWithOwnMounts(context, driver, pod, userns_path)
                                           : Annotate(MountOnHost(context, pod), kPrepareFiles);
   attach.join();
   CRISP_RETURN_IF_ERROR(beside);
   CRISP_RETURN_IF_ERROR(network.status());
   if (!owns_mounts) {
-    CRISP_RETURN_IF_ERROR(Annotate(StartPause(context, driver, pod), kStartPause));
+    CRISP_RETURN_IF_ERROR(Annotate(StartPause(context, driver, pod, userns_path), kStartPause));
   }
   return Annotate(Finish(context, pod, *network), "record the pod");
 }
@@ -204,6 +242,16 @@ absl::Status CheckFsGroup(const runtime::v1::PodSandboxConfig& config) {
   if (found == config.annotations().end()) return absl::OkStatus();
   return ParseId(absl::StrCat("config.annotations[", kFsGroupAnnotation, "]"), found->second)
       .status();
+}
+
+absl::Status CheckUserNamespace(const runtime::v1::PodSandboxConfig& config,
+                                const TaskDriver& driver) {
+  if (UserNamespaceOf(config) == nullptr || driver.features().user_namespaces) {
+    return absl::OkStatus();
+  }
+  return absl::FailedPreconditionError(
+      "config.linux.security_context.namespace_options.userns_options: this runtime handler, or "
+      "this node's kernel or file system, has no user namespaces with idmapped mounts");
 }
 
 }  // namespace
@@ -236,7 +284,8 @@ absl::StatusOr<std::shared_ptr<Pod>> RunPod(const PodContext& context,
                                             const std::string& runtime_handler) {
   CRISP_RETURN_IF_ERROR(ValidatePodSandboxConfig(config));
   CRISP_RETURN_IF_ERROR(CheckFsGroup(config));
-  CRISP_RETURN_IF_ERROR(context.handlers->Find(runtime_handler).status());
+  CRISP_ASSIGN_OR_RETURN(const TaskDriver* driver, context.handlers->Find(runtime_handler));
+  CRISP_RETURN_IF_ERROR(CheckUserNamespace(config, *driver));
   CRISP_ASSIGN_OR_RETURN(std::shared_ptr<Pod> pod, Reserve(context, config, runtime_handler));
   auto undo = absl::MakeCleanup([&] { Undo(context, *pod); });
   CRISP_RETURN_IF_ERROR(

@@ -61,6 +61,9 @@ absl::Status ContainerStatus(RpcContext& context, const Call& call,
 absl::Status UpdateContainerResources(RpcContext& context, const Call& call,
                                       const runtime::v1::UpdateContainerResourcesRequest& request,
                                       runtime::v1::UpdateContainerResourcesResponse* response);
+absl::Status UpdatePodSandboxResources(RpcContext& context, const Call& call,
+                                       const runtime::v1::UpdatePodSandboxResourcesRequest& request,
+                                       runtime::v1::UpdatePodSandboxResourcesResponse* response);
 absl::Status ReopenContainerLog(RpcContext& context, const Call& call,
                                 const runtime::v1::ReopenContainerLogRequest& request,
                                 runtime::v1::ReopenContainerLogResponse* response);

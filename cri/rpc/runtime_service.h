@@ -36,6 +36,7 @@ class RuntimeService final
   CRISP_RPC(RemoveContainer)
   CRISP_RPC(ContainerStatus)
   CRISP_RPC(UpdateContainerResources)
+  CRISP_RPC(UpdatePodSandboxResources)
   CRISP_RPC(ReopenContainerLog)
   CRISP_RPC(ExecSync)
   CRISP_RPC(Exec)

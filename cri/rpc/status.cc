@@ -7,10 +7,6 @@
 namespace crisp::cri::rpc {
 namespace {
 
-// kubelet asks every five seconds and gives up after its own time-out: a dead
-// containerd must be reported, not waited for.
-constexpr absl::Duration kProbeTimeout = absl::Seconds(2);
-
 void AddCondition(const char* type, const absl::Status& health, const char* reason,
                   runtime::v1::RuntimeStatus* status) {
   runtime::v1::RuntimeCondition* condition = status->add_conditions();
@@ -57,16 +53,21 @@ std::string Describe(const RpcContext& context, const std::string& containerd_ve
 absl::Status Status(RpcContext& context, const Call& call,
                     const runtime::v1::StatusRequest& request,
                     runtime::v1::StatusResponse* response) {
-  const absl::StatusOr<std::string> version = context.containerd->Version(kProbeTimeout);
+  // kubelet asks every five seconds and gives up after its own time-out: a dead
+  // containerd must be reported, not waited for.
+  const absl::StatusOr<std::string> version = context.containerd->LastVersion();
   AddCondition("RuntimeReady", version.status(), "ContainerdUnavailable",
                response->mutable_status());
   AddCondition("NetworkReady", context.node.network->Ready(), "NetworkNotReady",
                response->mutable_status());
-  const bool recursive_read_only = context.node.host.kernel_at_least(5, 12);
   for (const std::string& name : context.node.handlers->Names()) {
     runtime::v1::RuntimeHandler* handler = response->add_runtime_handlers();
     handler->set_name(name);
-    handler->mutable_features()->set_recursive_read_only_mounts(recursive_read_only);
+    const auto driver = context.node.handlers->Find(name);
+    if (!driver.ok()) continue;
+    const TaskDriver::Features features = (*driver)->features();
+    handler->mutable_features()->set_recursive_read_only_mounts(features.recursive_read_only);
+    handler->mutable_features()->set_user_namespaces(features.user_namespaces);
   }
   response->mutable_features()->set_supplemental_groups_policy(true);
   response->mutable_features()->set_mount_options(true);

@@ -18,6 +18,7 @@
 #include "cri/spec/namespaces.h"
 #include "cri/spec/process.h"
 #include "cri/spec/resources.h"
+#include "cri/spec/user_namespace.h"
 #include "cri/spec/validate.h"
 
 namespace crisp::cri {
@@ -134,9 +135,12 @@ absl::Status AddConfinement(const ContainerSpecInput& input, const CapabilitySet
 absl::StatusOr<std::vector<SpecMount>> RequestedMounts(const ContainerSpecInput& input) {
   MountContext context;
   CRISP_ASSIGN_OR_RETURN(context.host_mounts, ReadMountInfo());
-  context.recursive_read_only =
-      input.recursive_read_only && input.host.kernel_at_least(5, 12);  // mount_setattr(2)
+  context.recursive_read_only = input.recursive_read_only;
   context.image_volumes = input.image_volumes;
+  if (const auto* users = UserNamespaceOf(input.pod); users != nullptr) {
+    context.uid_mappings = MappingsToOci(users->uids());
+    context.gid_mappings = MappingsToOci(users->gids());
+  }
   CRISP_ASSIGN_OR_RETURN(std::vector<SpecMount> mounts, ResolveCriMounts(input.config, context));
   for (const SpecMount& extra : input.extra_mounts) {
     if (MountsAt(mounts, extra.container_path)) {
@@ -172,6 +176,10 @@ absl::StatusOr<Json> BuildContainerSpec(const ContainerSpecInput& input) {
       {"root", {{"path", input.rootfs}, {"readonly", security.readonly_rootfs()}}},
       {"linux", {{"namespaces", std::move(namespaces)}, {"resources", std::move(resources)}}},
       {"annotations", ContainerAnnotations(input.config, input.pod, input.sandbox_id)}};
+  if (const auto* users = UserNamespaceOf(input.pod); users != nullptr) {
+    spec["linux"]["uidMappings"] = MappingsToOci(users->uids());
+    spec["linux"]["gidMappings"] = MappingsToOci(users->gids());
+  }
   if (!devices.nodes.empty()) spec["linux"]["devices"] = std::move(devices.nodes);
   if (!input.cgroup_path.empty()) spec["linux"]["cgroupsPath"] = input.cgroup_path;
   CRISP_RETURN_IF_ERROR(AddConfinement(input, capabilities, &spec));

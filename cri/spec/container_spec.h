@@ -49,8 +49,8 @@ struct ContainerSpecInput {
   std::string hosts_path;
   std::string hostname_path;
   std::string resolv_path;
-  std::vector<SpecMount> extra_mounts;       // Volumes, resolved by //volumes.
-  std::map<int, std::string> image_volumes;  // Where images are mounted, by index in config.mounts.
+  std::vector<SpecMount> extra_mounts;      // Volumes, resolved by //volumes.
+  std::map<int, ImageMount> image_volumes;  // By index in config.mounts.
 
   std::vector<std::string> cdi_dirs;  // Where CDI spec files are; later ones win.
   bool recursive_read_only = true;    // The runtime handler knows the "rro" option.

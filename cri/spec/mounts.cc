@@ -9,10 +9,12 @@
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 #include "base/safe_path.h"
 #include "base/status_macros.h"
 #include "base/sys.h"
 #include "cri/spec/field_text.h"
+#include "cri/spec/user_namespace.h"
 
 namespace crisp::cri {
 namespace {
@@ -97,9 +99,6 @@ absl::Status CheckRecursiveReadOnly(const std::string& field, const runtime::v1:
 
 absl::StatusOr<SpecMount> ResolveMount(const std::string& field, const runtime::v1::Mount& mount,
                                        int index, const MountContext& context) {
-  if (mount.uidmappings_size() > 0 || mount.gidmappings_size() > 0) {
-    return BadField(field + ".uidMappings", "id-mapped mounts are not supported yet");
-  }
   SpecMount out;
   CRISP_ASSIGN_OR_RETURN(out.container_path,
                          CheckContainerPath(field + ".container_path", mount.container_path()));
@@ -118,13 +117,56 @@ absl::StatusOr<SpecMount> ResolveMount(const std::string& field, const runtime::
     CRISP_ASSIGN_OR_RETURN(out.host_path, ResolveSource(field + ".host_path", mount.host_path(),
                                                         context.create_missing));
   } else {
-    out.host_path = context.image_volumes.at(index);
+    UseImage(context.image_volumes.at(index), &out);
   }
   out.read_only = mount.readonly();
   out.recursive_read_only = mount.recursive_read_only();
   out.options.assign(mount.mount_options().begin(), mount.mount_options().end());
+  if (!mount.image().image().empty()) {
+    out.uid_mappings = context.uid_mappings;
+    out.gid_mappings = context.gid_mappings;
+  }
+  if (mount.uidmappings_size() > 0) {
+    out.uid_mappings = MappingsToOci(mount.uidmappings());
+    out.gid_mappings = MappingsToOci(mount.gidmappings());
+  }
   CRISP_RETURN_IF_ERROR(CheckProc(field + ".container_path", out, context.host_mounts));
   CRISP_RETURN_IF_ERROR(CheckPropagation(field + ".propagation", out, context.host_mounts));
+  return out;
+}
+
+std::string MapOption(const nlohmann::json& mappings) {
+  return absl::StrJoin(mappings, ",", [](std::string* out, const nlohmann::json& each) {
+    absl::StrAppend(out, each["containerID"].get<uint32_t>(), ":", each["hostID"].get<uint32_t>(),
+                    ":", each["size"].get<uint32_t>());
+  });
+}
+
+// Nothing of an image gives rights on this host.
+nlohmann::json ImageToOci(const SpecMount& mount) {
+  std::vector<std::string> options = {"ro", "nosuid", "nodev"};
+  options.insert(options.end(), mount.options.begin(), mount.options.end());
+  if (!mount.sub_path.empty()) options.push_back(absl::StrCat("x-crisp.subpath=", mount.sub_path));
+  nlohmann::json out = {{"destination", mount.container_path}};
+  if (mount.layers.size() == 1) {
+    // An overlay needs two.
+    options.insert(options.begin(), "bind");
+    out["type"] = "bind";
+    out["source"] = mount.layers[0];
+    if (!mount.uid_mappings.empty()) {
+      out["uidMappings"] = mount.uid_mappings;
+      out["gidMappings"] = mount.gid_mappings;
+    }
+  } else {
+    options.push_back(absl::StrCat("lowerdir=", absl::StrJoin(mount.layers, ":")));
+    if (!mount.uid_mappings.empty()) {
+      options.push_back(absl::StrCat("uidmap=", MapOption(mount.uid_mappings)));
+      options.push_back(absl::StrCat("gidmap=", MapOption(mount.gid_mappings)));
+    }
+    out["type"] = "overlay";
+    out["source"] = "overlay";
+  }
+  out["options"] = options;
   return out;
 }
 
@@ -168,7 +210,14 @@ void SortByDepth(std::vector<SpecMount>* mounts) {
                    [&](const SpecMount& a, const SpecMount& b) { return depth(a) < depth(b); });
 }
 
+void UseImage(const ImageMount& image, SpecMount* mount) {
+  mount->host_path = image.host_path;
+  mount->layers = image.layers;
+  mount->sub_path = image.sub_path;
+}
+
 nlohmann::json MountToOci(const SpecMount& mount) {
+  if (!mount.layers.empty()) return ImageToOci(mount);
   std::vector<std::string> options = {"rbind"};
   switch (mount.propagation) {
     case Propagation::kPrivate:
@@ -185,10 +234,15 @@ nlohmann::json MountToOci(const SpecMount& mount) {
   options.insert(options.end(), mount.options.begin(), mount.options.end());
   if (mount.from_pod) options.push_back("x-crisp.pod");
   if (!mount.sub_path.empty()) options.push_back(absl::StrCat("x-crisp.subpath=", mount.sub_path));
-  return {{"destination", mount.container_path},
-          {"type", "bind"},
-          {"source", mount.host_path},
-          {"options", options}};
+  nlohmann::json out = {{"destination", mount.container_path},
+                        {"type", "bind"},
+                        {"source", mount.host_path},
+                        {"options", options}};
+  if (!mount.uid_mappings.empty()) {
+    out["uidMappings"] = mount.uid_mappings;
+    out["gidMappings"] = mount.gid_mappings;
+  }
+  return out;
 }
 
 std::string RootfsPropagation(const std::vector<SpecMount>& mounts) {

@@ -32,17 +32,32 @@ struct SpecMount {
   bool recursive_read_only = false;
   Propagation propagation = Propagation::kPrivate;
   std::vector<std::string> options;  // Of "noexec", "nodev", "nosuid".
+  // OCI id mappings of an idmapped mount; empty: ids are the host's.
+  nlohmann::json uid_mappings, gid_mappings;
+
+  // Instead of host_path: read-only layers, as in ImageMount.
+  std::vector<std::string> layers;
 
   // For a driver that owns_pod_mounts(), whose launcher carries these out.
   bool from_pod = false;  // host_path is in the mount namespace of the pod's pause process.
   std::string sub_path;   // Below host_path, resolved beneath it when it is mounted.
 };
 
+// An image's files: a directory of the host, or layers (the uppermost first) for a driver
+// that owns_pod_mounts() to lay over each other.
+struct ImageMount {
+  std::string host_path;
+  std::vector<std::string> layers;
+  std::string sub_path;  // Below the layers; clean, no link in it; "" is all of them.
+};
+
 struct MountContext {
   std::vector<MountInfo> host_mounts;  // To judge propagation.
   bool recursive_read_only = true;     // The kernel and the runtime handler can.
   bool create_missing = true;
-  std::map<int, std::string> image_volumes;  // Where they are mounted, by index in config.mounts.
+  std::map<int, ImageMount> image_volumes;  // By index in config.mounts.
+  // The pod's, for images' files, which nobody else maps.
+  nlohmann::json uid_mappings, gid_mappings;
 };
 
 absl::StatusOr<std::vector<SpecMount>> ResolveCriMounts(const runtime::v1::ContainerConfig& config,
@@ -59,6 +74,9 @@ bool MountsAt(const std::vector<SpecMount>& mounts, absl::string_view container_
 // Parents before children; equal depth keeps its order, so a later mount on the
 // same path wins.
 void SortByDepth(std::vector<SpecMount>* mounts);
+
+// Shows an image at mount.container_path.
+void UseImage(const ImageMount& image, SpecMount* mount);
 
 nlohmann::json MountToOci(const SpecMount& mount);
 

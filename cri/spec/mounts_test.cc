@@ -121,6 +121,38 @@ TEST(ResolveCriMounts, RecursiveReadOnly) {
   Refuses(mount, "needs private propagation");
 }
 
+TEST(MountToOci, IdMaps) {
+  SpecMount mount{.container_path = "/x", .host_path = "/y"};
+  EXPECT_FALSE(MountToOci(mount).contains("uidMappings"));
+  mount.uid_mappings = {{{"containerID", 0}, {"hostID", 1000}, {"size", 10}}};
+  mount.gid_mappings = {{{"containerID", 0}, {"hostID", 2000}, {"size", 10}}};
+  EXPECT_EQ(MountToOci(mount)["uidMappings"], mount.uid_mappings);
+  EXPECT_EQ(MountToOci(mount)["gidMappings"], mount.gid_mappings);
+}
+
+TEST(MountToOci, AnImageOfSeveralLayersIsAnOverlay) {
+  SpecMount mount{.container_path = "/image", .options = {"noexec"}};
+  UseImage({.layers = {"/two", "/one"}, .sub_path = "sub"}, &mount);
+  nlohmann::json oci = MountToOci(mount);
+  EXPECT_EQ(oci["type"], "overlay");
+  EXPECT_EQ(oci["options"], nlohmann::json({"ro", "nosuid", "nodev", "noexec",
+                                            "x-crisp.subpath=sub", "lowerdir=/two:/one"}));
+  mount.uid_mappings = {{{"containerID", 0}, {"hostID", 1000}, {"size", 10}}};
+  mount.gid_mappings = {{{"containerID", 0}, {"hostID", 2000}, {"size", 10}},
+                        {{"containerID", 10}, {"hostID", 5}, {"size", 1}}};
+  oci = MountToOci(mount);
+  EXPECT_FALSE(oci.contains("uidMappings"));
+  EXPECT_EQ(oci["options"].back(), "gidmap=0:2000:10,10:5:1");
+
+  // One layer alone makes no overlay.
+  mount.layers.resize(1);
+  oci = MountToOci(mount);
+  EXPECT_EQ(oci["type"], "bind");
+  EXPECT_EQ(oci["source"], "/two");
+  EXPECT_EQ(oci["options"][0], "bind");
+  EXPECT_EQ(oci["uidMappings"], mount.uid_mappings);
+}
+
 TEST(SortByDepth, ParentsFirstAndStable) {
   std::vector<SpecMount> mounts = {
       {"/a/b", "1"}, {"/z", "2"}, {"/a", "3"}, {"/a/a/a", "4"}, {"/a/b", "5"}};

@@ -2,6 +2,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "cri/spec/field_text.h"
+#include "cri/spec/user_namespace.h"
 
 namespace crisp::cri {
 namespace {
@@ -36,8 +37,10 @@ bool HostPid(const runtime::v1::PodSandboxConfig& pod) {
 }
 
 nlohmann::json SandboxNamespaces(const runtime::v1::PodSandboxConfig& pod,
-                                 const std::string& netns_path, bool private_cgroup) {
+                                 const std::string& netns_path, bool private_cgroup,
+                                 const std::string& userns_path) {
   nlohmann::json out = nlohmann::json::array({New("mount")});
+  if (!userns_path.empty()) out.push_back(Join("user", userns_path));
   if (!HostNetwork(pod)) {
     out.push_back(netns_path.empty() ? New("network") : Join("network", netns_path));
     // With the host's network a pod has the host's name also.
@@ -66,6 +69,9 @@ absl::StatusOr<nlohmann::json> ContainerNamespaces(const ContainerNamespaceInput
   }
 
   nlohmann::json out = nlohmann::json::array({New("mount")});
+  if (UserNamespaceOf(input.pod) != nullptr) {
+    out.push_back(Join("user", ProcNs(input.pause_pid, "user")));
+  }
   if (!HostNetwork(input.pod)) {
     out.push_back(Join(
         "network", input.netns_path.empty() ? ProcNs(input.pause_pid, "net") : input.netns_path));

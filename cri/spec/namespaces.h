@@ -23,8 +23,10 @@ bool HostPid(const runtime::v1::PodSandboxConfig& pod);
 
 // OCI linux.namespaces of pause. Cgroup namespaces are private only where cgroup
 // v2 makes them safe, `private_cgroup`.
+// `userns_path` is a user namespace to join, "" the host's.
 nlohmann::json SandboxNamespaces(const runtime::v1::PodSandboxConfig& pod,
-                                 const std::string& netns_path, bool private_cgroup);
+                                 const std::string& netns_path, bool private_cgroup,
+                                 const std::string& userns_path = "");
 
 struct ContainerNamespaceInput {
   const runtime::v1::ContainerConfig& config;

@@ -21,6 +21,7 @@ using runtime::v1::LinuxContainerResources;
 // The kernel's own bounds (kernel/sched/core.c).
 constexpr int64_t kMinPeriodUs = 1000;
 constexpr int64_t kMaxPeriodUs = 1'000'000;
+constexpr int64_t kDefaultPeriodUs = 100'000;
 constexpr int64_t kMinQuotaUs = 1000;
 constexpr int64_t kMinShares = 2;
 constexpr int64_t kMaxShares = 262144;
@@ -241,6 +242,30 @@ absl::StatusOr<LinuxContainerResources> MergeResources(const LinuxContainerResou
   for (const auto& [name, value] : update.unified()) (*merged.mutable_unified())[name] = value;
   CRISP_RETURN_IF_ERROR(ValidateResources("linux", merged, host));
   return merged;
+}
+
+LinuxContainerResources WithOverhead(const LinuxContainerResources& resources,
+                                     const LinuxContainerResources& overhead) {
+  LinuxContainerResources total = resources;
+  const auto both = [](int64_t a, int64_t b) { return a > 0 && b > 0; };
+  if (both(resources.cpu_shares(), overhead.cpu_shares())) {
+    total.set_cpu_shares(resources.cpu_shares() + overhead.cpu_shares());
+  }
+  if (both(resources.cpu_quota(), overhead.cpu_quota())) {
+    const auto period = [](const LinuxContainerResources& r) {
+      return r.cpu_period() > 0 ? r.cpu_period() : kDefaultPeriodUs;
+    };
+    total.set_cpu_quota(resources.cpu_quota() +
+                        overhead.cpu_quota() * period(resources) / period(overhead));
+  }
+  const int64_t memory = overhead.memory_limit_in_bytes();
+  if (both(resources.memory_limit_in_bytes(), memory)) {
+    total.set_memory_limit_in_bytes(resources.memory_limit_in_bytes() + memory);
+    if (resources.memory_swap_limit_in_bytes() > 0) {
+      total.set_memory_swap_limit_in_bytes(resources.memory_swap_limit_in_bytes() + memory);
+    }
+  }
+  return total;
 }
 
 LinuxContainerResources HeldResources(const LinuxContainerResources& resources) {

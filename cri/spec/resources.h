@@ -35,6 +35,12 @@ absl::StatusOr<runtime::v1::LinuxContainerResources> MergeResources(
     const runtime::v1::LinuxContainerResources& current,
     const runtime::v1::LinuxContainerResources& update, const HostFacts& host);
 
+// What a pod is held to: its containers' resources and what the pod itself needs on top. A
+// limit that `resources` does not set stays unset, whatever the overhead.
+runtime::v1::LinuxContainerResources WithOverhead(
+    const runtime::v1::LinuxContainerResources& resources,
+    const runtime::v1::LinuxContainerResources& overhead);
+
 // `resources` as the kernel will hold them: shares within their bounds, memory in whole
 // pages. What CRI reports.
 runtime::v1::LinuxContainerResources HeldResources(

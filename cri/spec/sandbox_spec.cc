@@ -9,6 +9,7 @@
 #include "cri/spec/field_text.h"
 #include "cri/spec/namespaces.h"
 #include "cri/spec/sysctls.h"
+#include "cri/spec/user_namespace.h"
 #include "cri/spec/validate.h"
 
 namespace crisp::cri {
@@ -52,15 +53,20 @@ Json OwnMounts(const SandboxSpecInput& input) {
     out.push_back(
         {{"destination", path}, {"type", type}, {"source", source}, {"options", options}});
   };
+  // In a user namespace a procfs or sysfs can be mounted only where one is to be seen
+  // already, and containers look at this namespace.
+  const bool users = UserNamespaceOf(input.config) != nullptr;
+  if (users) add("/proc", "proc", "proc", {"noexec"});
   // A network namespace has one sysfs, and its first mount decides whether any can
   // be written: pause makes room for the privileged containers that come later.
-  if (Privileged(input)) add("/sys", "sysfs", "sysfs", {"noexec", "rw"});
+  if (Privileged(input) || users) add("/sys", "sysfs", "sysfs", {"noexec", "rw"});
   if (!HostIpc(input.config)) out.push_back(PrivateShm());
   for (const PodTmpfs& each : input.tmpfs) {
     std::vector<std::string> options = {absl::StrCat("mode=", each.mode)};
     if (each.bytes > 0) options.push_back(absl::StrCat("size=", each.bytes));
     // Secrets stay out of swap where the kernel can keep them out.
-    if (input.host.kernel_at_least(6, 4)) options.push_back("noswap");
+    // In a user namespace it may not.
+    if (input.host.kernel_at_least(6, 4) && !users) options.push_back("noswap");
     add(each.path, "tmpfs", "crisp-volumes", std::move(options));
   }
   return out;
@@ -95,14 +101,18 @@ absl::StatusOr<Json> BuildSandboxSpec(const SandboxSpecInput& input) {
                   {"capabilities", CapabilitiesToOci({})},
                   {"noNewPrivileges", true},
                   {"oomScoreAdj", ClampOomScoreAdj(kOomScoreAdj, input.host)}};
-  Json linux_part = {
-      {"namespaces", SandboxNamespaces(input.config, input.netns_path, input.host.cgroup_v2())},
-      {"resources", {{"devices", DefaultDeviceRules()}}}};
+  Json linux_part = {{"namespaces", SandboxNamespaces(input.config, input.netns_path,
+                                                      input.host.cgroup_v2(), input.userns_path)},
+                     {"resources", {{"devices", DefaultDeviceRules()}}}};
   if (!input.owns_mounts) {
     linux_part["maskedPaths"] = kMaskedPaths;
     linux_part["readonlyPaths"] = kReadonlyPaths;
   } else if (Privileged(input)) {
     linux_part["maskedPaths"] = {"/sys/firmware", "/sys/devices/virtual/powercap"};
+  }
+  if (const auto* users = UserNamespaceOf(input.config); users != nullptr) {
+    linux_part["uidMappings"] = MappingsToOci(users->uids());
+    linux_part["gidMappings"] = MappingsToOci(users->gids());
   }
   if (!sysctls.empty()) linux_part["sysctl"] = sysctls;
   if (!input.cgroup_path.empty()) linux_part["cgroupsPath"] = input.cgroup_path;

@@ -32,8 +32,9 @@ struct SandboxSpecInput {
   SeccompProfiles* seccomp;  // Never null.
 
   std::string sandbox_id;
-  std::string netns_path;  // "" with host network only.
-  std::string hostname;    // Ignored with host network.
+  std::string netns_path;   // "" with host network only.
+  std::string userns_path;  // Of a pod that has a user namespace.
+  std::string hostname;     // Ignored with host network.
   std::string rootfs = "rootfs";
   std::vector<std::string> args = {"/pause"};
   std::string cgroup_path;

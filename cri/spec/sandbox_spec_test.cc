@@ -95,6 +95,31 @@ TEST_F(SandboxSpecTest, APodThatOwnsItsMountsHasNoOthers) {
   EXPECT_EQ(spec["mounts"][0]["destination"], "/sys");
 }
 
+TEST_F(SandboxSpecTest, AUserNamespaceIsJoinedAndHasWhatContainersNeedToSee) {
+  auto* users = config_.mutable_linux()
+                    ->mutable_security_context()
+                    ->mutable_namespace_options()
+                    ->mutable_userns_options();
+  for (auto* ids : {users->mutable_uids(), users->mutable_gids()}) {
+    auto* map = ids->Add();
+    map->set_host_id(100000);
+    map->set_length(65536);
+  }
+  host_.kernel_minor = 9;
+  SandboxSpecInput input{config_, host_, &seccomp()};
+  input.netns_path = "/run/netns/abc";
+  input.userns_path = "/proc/7/ns/user";
+  input.owns_mounts = true;
+  ASSERT_OK_AND_ASSIGN(const auto spec, BuildSandboxSpec(input));
+  EXPECT_THAT(spec["linux"]["namespaces"].dump(), HasSubstr("/proc/7/ns/user"));
+  EXPECT_EQ(spec["linux"]["uidMappings"],
+            nlohmann::json({{{"containerID", 0}, {"hostID", 100000}, {"size", 65536}}}));
+  EXPECT_EQ(spec["mounts"][0]["destination"], "/proc");
+  EXPECT_EQ(spec["mounts"][1]["destination"], "/sys");
+  // Groups that are not mapped cannot be named.
+  EXPECT_EQ(spec["linux"]["sysctl"]["net.ipv4.ping_group_range"], "0 65535");
+}
+
 TEST_F(SandboxSpecTest, HostNetworkHasTheHostsName) {
   config_.mutable_linux()->mutable_security_context()->mutable_namespace_options()->set_network(
       runtime::v1::NamespaceMode::NODE);

@@ -8,6 +8,7 @@
 #include "base/status_macros.h"
 #include "cri/spec/field_text.h"
 #include "cri/spec/namespaces.h"
+#include "cri/spec/user_namespace.h"
 
 namespace crisp::cri {
 namespace {
@@ -93,7 +94,11 @@ absl::StatusOr<std::map<std::string, std::string>> ResolveSysctls(
   }
   if (!HostNetwork(config)) {
     sysctls.emplace("net.ipv4.ip_unprivileged_port_start", "0");
-    sysctls.emplace("net.ipv4.ping_group_range", "0 2147483647");
+    // The groups have to be mapped, in a user namespace.
+    const runtime::v1::UserNamespace* const users = UserNamespaceOf(config);
+    const uint64_t last = users == nullptr ? 2147483647 : users->gids(0).length() - 1;
+    sysctls.emplace("net.ipv4.ping_group_range",
+                    absl::StrCat("0 ", std::min<uint64_t>(last, 2147483647)));
   }
   return sysctls;
 }

@@ -13,6 +13,7 @@
 #include "base/status_macros.h"
 #include "cri/spec/dns_config.h"
 #include "cri/spec/field_text.h"
+#include "cri/spec/user_namespace.h"
 
 namespace crisp::cri {
 namespace {
@@ -121,12 +122,7 @@ absl::Status CheckNamespaces(const std::string& prefix, const NamespaceOption& o
       return BadField(prefix + "target_id", "is empty but pid is TARGET");
     }
   }
-  if (options.has_userns_options() && options.userns_options().mode() != NamespaceMode::NODE) {
-    const bool pod = options.userns_options().mode() == NamespaceMode::POD;
-    return BadField(prefix + "userns_options.mode",
-                    pod ? "user namespaces are not supported yet" : "is not POD or NODE");
-  }
-  return absl::OkStatus();
+  return sandbox ? ValidateUserNamespace(prefix, options) : absl::OkStatus();
 }
 
 absl::Status CheckEnvs(const ContainerConfig& config) {
@@ -191,13 +187,15 @@ absl::Status CheckImageMount(const std::string& mount_field, const runtime::v1::
                   absl::StrCat(Quoted(sub_path), " is not a relative path without '.' and '..'"));
 }
 
-absl::Status CheckMountPaths(const ContainerConfig& config) {
+absl::Status CheckMountPaths(const ContainerConfig& config, const PodSandboxConfig& pod) {
   if (config.mounts_size() > kMaxEntries) return BadField("config.mounts", "more than 8192 mounts");
   for (int i = 0; i < config.mounts_size(); ++i) {
     const auto& mount = config.mounts(i);
     const std::string field = absl::StrCat("config.mounts[", i, "].");
     CRISP_RETURN_IF_ERROR(
         CheckContainerPath(field + "container_path", mount.container_path()).status());
+    CRISP_RETURN_IF_ERROR(
+        ValidateMountMappings(absl::StrCat("config.mounts[", i, "]"), mount, pod));
     if (!mount.image().image().empty()) {
       CRISP_RETURN_IF_ERROR(CheckImageMount(field, mount));
       continue;
@@ -245,7 +243,7 @@ absl::Status ValidateContainerConfig(const ContainerConfig& config, const PodSan
   CRISP_RETURN_IF_ERROR(CheckWords("config.args", config.args()));
   CRISP_RETURN_IF_ERROR(CheckWorkingDir(config.working_dir()));
   CRISP_RETURN_IF_ERROR(CheckEnvs(config));
-  CRISP_RETURN_IF_ERROR(CheckMountPaths(config));
+  CRISP_RETURN_IF_ERROR(CheckMountPaths(config, pod));
   if (config.devices_size() > kMaxEntries) return BadField("config.devices", "more than 8192");
   if (config.cdi_devices_size() > kMaxEntries) {
     return BadField("config.CDI_devices", "more than 8192");
@@ -261,8 +259,9 @@ absl::Status ValidateContainerConfig(const ContainerConfig& config, const PodSan
   if (security.privileged() && !pod.linux().security_context().privileged()) {
     return BadField("config.linux.security_context.privileged", "the sandbox is not privileged");
   }
-  return CheckNamespaces("config.linux.security_context.namespace_options.",
-                         security.namespace_options(), false);
+  constexpr char kOptions[] = "config.linux.security_context.namespace_options.";
+  CRISP_RETURN_IF_ERROR(CheckNamespaces(kOptions, security.namespace_options(), false));
+  return CheckSameUserNamespace(kOptions, security.namespace_options(), pod);
 }
 
 }  // namespace crisp::cri

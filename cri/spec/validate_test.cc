@@ -123,7 +123,7 @@ TEST(ValidatePodSandboxConfig, NamespaceModes) {
   PodRefused(field + "ipc", [](auto& p) { Namespaces(p)->set_ipc(NamespaceMode::CONTAINER); });
   PodRefused(field + "pid", [](auto& p) { Namespaces(p)->set_pid(NamespaceMode::TARGET); });
   PodRefused(field + "pid", [](auto& p) { Namespaces(p)->set_pid(static_cast<NamespaceMode>(9)); });
-  PodRefused(field + "userns_options.mode", [](auto& p) {
+  PodRefused(field + "userns_options.uids", [](auto& p) {
     Namespaces(p)->mutable_userns_options()->set_mode(NamespaceMode::POD);
   });
   PodSandboxConfig pod = Pod();

@@ -1,8 +1,11 @@
 #include "cri/stats/node_stats.h"
 
+#include <algorithm>
 #include <set>
 #include <utility>
 
+#include "absl/strings/match.h"
+#include "absl/strings/str_replace.h"
 #include "base/status_macros.h"
 #include "cri/stats/metrics.h"
 #include "cri/stats/process_usage.h"
@@ -16,6 +19,35 @@ using state::v1::PodRecord;
 // Above the containers' and pause's own.
 std::string CgroupOfPod(const Pod& pod) {
   return pod.cgroup_path().substr(0, pod.cgroup_path().rfind('/'));
+}
+
+// Whether nothing but this pod is in that cgroup: crispd has made it for the pod, or whoever
+// named it did and gave it the pod's uid, as kubelet does.
+bool HasOwnCgroup(const Pod& pod) {
+  if (pod.config().linux().cgroup_parent().empty()) return true;
+  const std::string path = CgroupOfPod(pod);
+  const absl::string_view name = absl::string_view(path).substr(path.rfind('/') + 1);
+  const std::string& uid = pod.config().metadata().uid();
+  return absl::StrContains(name, uid) ||
+         absl::StrContains(name, absl::StrReplaceAll(uid, {{"-", "_"}}));
+}
+
+void Add(const cgroup::Stats& more, cgroup::Stats* sum) {
+  sum->v2 = more.v2;
+  sum->cpu.usage_ns += more.cpu.usage_ns;
+  sum->cpu.user_ns += more.cpu.user_ns;
+  sum->cpu.system_ns += more.cpu.system_ns;
+  sum->memory.usage += more.memory.usage;
+  sum->memory.swap_usage += more.memory.swap_usage;
+  sum->memory.kernel_usage += more.memory.kernel_usage;
+  sum->memory.rss += more.memory.rss;
+  sum->memory.cache += more.memory.cache;
+  sum->memory.mapped_file += more.memory.mapped_file;
+  sum->memory.inactive_file += more.memory.inactive_file;
+  sum->memory.active_file += more.memory.active_file;
+  sum->memory.page_faults += more.memory.page_faults;
+  sum->memory.major_page_faults += more.memory.major_page_faults;
+  sum->pids += more.pids;
 }
 
 template <typename Config>
@@ -115,6 +147,44 @@ absl::StatusOr<cgroup::Stats> NodeStats::Read(const std::string& cgroup_path) co
   return group.ReadStats();
 }
 
+absl::StatusOr<cgroup::Stats> NodeStats::ReadPod(const Pod& pod) const {
+  if (HasOwnCgroup(pod)) return Read(CgroupOfPod(pod));
+  CRISP_ASSIGN_OR_RETURN(cgroup::Stats sum, Read(pod.cgroup_path()));
+  // Bounds and pressure are each cgroup's own.
+  sum.memory.limit = sum.memory.swap_limit = cgroup::kUnlimited;
+  sum.cpu.pressure = sum.memory.pressure = sum.io_pressure = std::nullopt;
+  for (const auto& container : options_.containers->OfPod(pod.id())) {
+    if (!Runs(*container)) continue;
+    // It may end while it is looked at.
+    if (const auto one = Read(CgroupOf(*container)); one.ok()) Add(*one, &sum);
+  }
+  return sum;
+}
+
+std::vector<LayerUsage> NodeStats::WritableLayers(const std::string& first) {
+  std::vector<LayerUsage> out;
+  const auto entry = [&out](const std::string& mountpoint) -> LayerUsage& {
+    for (LayerUsage& known : out) {
+      if (known.mountpoint == mountpoint) return known;
+    }
+    LayerUsage& made = out.emplace_back();
+    made.mountpoint = mountpoint;
+    return made;
+  };
+  entry(first).at_ns = options_.clock->NowNs();
+  for (const auto& container : options_.containers->All()) {
+    const auto usage = layers_.Of(
+        container->id(),
+        container->facts().Read([](const ContainerRecord& facts) { return facts.snapshot_key(); }));
+    if (!usage.ok()) continue;
+    LayerUsage& sum = entry(usage->mountpoint);
+    sum.bytes += usage->bytes;
+    sum.inodes += usage->inodes;
+    sum.at_ns = std::max(sum.at_ns, usage->at_ns);
+  }
+  return out;
+}
+
 std::vector<InterfaceUsage> NodeStats::NetworkOf(const Pod& pod) const {
   // A pod on the host's network has no counters of its own.
   if (pod.host_network()) return {};
@@ -158,7 +228,7 @@ absl::StatusOr<runtime::v1::PodSandboxStats> NodeStats::OfPod(const Pod& pod) {
   if (!pod.ready()) return absl::NotFoundError("the pod sandbox is not ready");
   runtime::v1::PodSandboxStats out;
   FillAttributes(pod.id(), pod.config(), out.mutable_attributes());
-  CRISP_ASSIGN_OR_RETURN(const cgroup::Stats stats, Read(CgroupOfPod(pod)));
+  CRISP_ASSIGN_OR_RETURN(const cgroup::Stats stats, ReadPod(pod));
   const int64_t now = options_.clock->NowNs();
   runtime::v1::LinuxPodSandboxStats* usage = out.mutable_linux();
   FillCpu(stats.cpu, now, rates_.Sample(pod.id(), now, stats.cpu.usage_ns), usage->mutable_cpu());
@@ -213,7 +283,7 @@ absl::StatusOr<runtime::v1::PodSandboxMetrics> NodeStats::MetricsOf(const Pod& p
   runtime::v1::PodSandboxMetrics out;
   out.set_pod_sandbox_id(pod.id());
   const std::string path = CgroupOfPod(pod);
-  CRISP_ASSIGN_OR_RETURN(const cgroup::Stats stats, Read(path));
+  CRISP_ASSIGN_OR_RETURN(const cgroup::Stats stats, ReadPod(pod));
   const runtime::v1::PodSandboxMetadata& metadata = pod.config().metadata();
   MetricWriter writer(
       {.id = path, .name = pod.id(), .ns = metadata.namespace_(), .pod = metadata.name()},

@@ -39,6 +39,10 @@ class NodeStats {
   // NotFound for a pod that is not ready.
   absl::StatusOr<runtime::v1::PodSandboxStats> OfPod(const Pod& pod);
 
+  // What all containers have written, by the directory that it is in: one entry a
+  // directory, `first` always and first.
+  std::vector<LayerUsage> WritableLayers(const std::string& first);
+
   // The metrics of a ready pod and of its running containers.
   absl::StatusOr<runtime::v1::PodSandboxMetrics> MetricsOf(const Pod& pod);
 
@@ -47,6 +51,7 @@ class NodeStats {
 
  private:
   absl::StatusOr<cgroup::Stats> Read(const std::string& cgroup_path) const;
+  absl::StatusOr<cgroup::Stats> ReadPod(const Pod& pod) const;
   std::vector<InterfaceUsage> NetworkOf(const Pod& pod) const;
   void FillLayer(const Container& container, runtime::v1::FilesystemUsage* out);
   void AddContainerMetrics(const Container& container, runtime::v1::PodSandboxMetrics* out);

@@ -241,6 +241,39 @@ TEST_F(NodeStatsTest, APodsStatsAreThoseOfItsCgroup) {
   EXPECT_EQ(metrics.container_metrics(0).container_id(), "c");
 }
 
+TEST_F(NodeStatsTest, APodInACgroupThatOthersAreInIsTheSumOfItsOwn) {
+  state::v1::PodRecord record = pod_->facts().Get();
+  record.mutable_config()->mutable_linux()->set_cgroup_parent("/pod");
+  record.mutable_config()->mutable_metadata()->set_uid("1-2");
+  const Pod shared(base_ + "/pod", "boot", record);
+  Put("pod/pause", 1000, 100);
+  ASSERT_OK_AND_ASSIGN(runtime::v1::PodSandboxStats stats, stats_->OfPod(shared));
+  EXPECT_EQ(stats.linux().cpu().usage_core_nano_seconds().value(), 6'000'000u);
+  EXPECT_EQ(stats.linux().memory().usage_bytes().value(), 2148u);
+  EXPECT_FALSE(stats.linux().memory().has_available_bytes());
+  EXPECT_FALSE(stats.linux().cpu().has_psi());
+  EXPECT_EQ(stats.linux().process().process_count().value(), 4u);
+
+  // kubelet's names tell that the cgroup is the pod's.
+  for (const char* uid : {"pod", "p-o-d"}) {
+    record.mutable_config()->mutable_metadata()->set_uid(uid);
+    const Pod own(base_ + "/pod", "boot", record);
+    ASSERT_OK_AND_ASSIGN(stats, stats_->OfPod(own));
+    const uint64_t expected = uid == std::string("pod") ? 9'000'000 : 6'000'000;
+    EXPECT_EQ(stats.linux().cpu().usage_core_nano_seconds().value(), expected) << uid;
+  }
+}
+
+TEST_F(NodeStatsTest, WritableLayersAddUp) {
+  const auto layers = stats_->WritableLayers("/first");
+  ASSERT_EQ(layers.size(), 2u);
+  EXPECT_EQ(layers[0].mountpoint, "/first");
+  EXPECT_EQ(layers[0].bytes, 0u);
+  EXPECT_EQ(layers[1].mountpoint, "/");
+  EXPECT_EQ(layers[1].bytes, 77u);
+  EXPECT_EQ(layers[1].inodes, 3u);
+}
+
 TEST_F(NodeStatsTest, APodThatIsGoneHasNone) {
   pod_->facts().UpdateMemoryOnly([](state::v1::PodRecord& facts) { facts.set_exited_at(1); });
   EXPECT_THAT(stats_->OfPod(*pod_), StatusIs(absl::StatusCode::kNotFound));

@@ -37,6 +37,7 @@ class ContainerdDriver : public TaskDriver {
     // The OCI runtime that containerd's runc shim shall run; empty: its default.
     // Other shims take no options from here.
     std::string runtime_binary;
+    Features features;  // Of that runtime.
 
     absl::Duration create_timeout = absl::Minutes(2);
     absl::Duration start_timeout = absl::Minutes(1);
@@ -52,6 +53,7 @@ class ContainerdDriver : public TaskDriver {
                                                                 Options options);
   ~ContainerdDriver() override;
 
+  Features features() const override { return options_.features; }
   void OnExit(ExitCallback callback) override;
   absl::StatusOr<uint32_t> Create(const TaskSpec& spec) override;
   absl::Status Start(const std::string& id) override;

@@ -88,6 +88,7 @@ class FakeTaskDriver : public TaskDriver {
     return tasks_.at(id).spec;
   }
 
+  Features features() const override { return {true, true}; }
   void OnExit(ExitCallback callback) override { on_exit_ = std::move(callback); }
 
   absl::StatusOr<uint32_t> Create(const TaskSpec& spec) override {

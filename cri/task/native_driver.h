@@ -45,6 +45,7 @@ class NativeDriver : public TaskDriver {
   struct Options {
     std::string state_dir;    // Absolute, of this driver alone: a directory a shim.
     std::string shim_binary;  // containerd-shim-crisp-v1
+    Features features;        // What the kernel can do of it.
     absl::Duration create_timeout = absl::Minutes(2);
     absl::Duration start_timeout = absl::Minutes(1);
     absl::Duration call_timeout = absl::Seconds(10);
@@ -62,6 +63,7 @@ class NativeDriver : public TaskDriver {
 
   void OnExit(ExitCallback callback) override;
   bool owns_pod_mounts() const override { return true; }
+  Features features() const override { return options_.features; }
   absl::StatusOr<uint32_t> Create(const TaskSpec& spec) override;
   absl::Status Start(const std::string& id) override;
   absl::Status Kill(const std::string& id, int signal, bool all) override;

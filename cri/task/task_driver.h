@@ -100,6 +100,13 @@ class TaskDriver {
   // Then mounts of a spec may name sources in there (SpecMount::from_pod).
   virtual bool owns_pod_mounts() const { return false; }
 
+  // What containers of this driver may ask for, on this host.
+  struct Features {
+    bool recursive_read_only = false;
+    bool user_namespaces = false;  // With idmapped mounts, and a root that is seen through one.
+  };
+  virtual Features features() const { return {}; }
+
   // Set once, before any other call.
   virtual void OnExit(ExitCallback callback) = 0;
 

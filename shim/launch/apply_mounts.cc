@@ -11,6 +11,7 @@
 #include "base/status_macros.h"
 #include "base/sys.h"
 #include "shim/launch/mount_source.h"
+#include "shim/launch/overlay.h"
 
 namespace crisp::shim {
 namespace {
@@ -66,11 +67,28 @@ absl::Status AttachCgroups(const PlannedMount& mount, const std::vector<UniqueFd
   return absl::OkStatus();
 }
 
+// What is below `subpath` of an overlay, cloned. A mount that is attached nowhere can be
+// cloned by newer kernels only: it is attached at `place` for a moment.
+absl::StatusOr<UniqueFd> SubtreeOf(const PlannedMount& mount, int tree, int place) {
+  CRISP_RETURN_IF_ERROR(Attach(tree, place));
+  CRISP_ASSIGN_OR_RETURN(const UniqueFd below,
+                         OpenBeneath(tree, mount.options.subpath, O_PATH | O_DIRECTORY));
+  CRISP_ASSIGN_OR_RETURN(UniqueFd clone, CloneFd(below.get(), /*recursive=*/false));
+  CRISP_ASSIGN_OR_RETURN(const UniqueFd before, SysFd("open working directory", [] {
+                           return ::open(".", O_PATH | O_DIRECTORY | O_CLOEXEC);
+                         }));
+  CRISP_RETURN_IF_ERROR(Sys("chdir to overlay", [&] { return ::fchdir(tree); }));
+  CRISP_RETURN_IF_ERROR(Sys("detach overlay", [] { return ::umount2(".", MNT_DETACH); }));
+  CRISP_RETURN_IF_ERROR(Sys("chdir back", [&] { return ::fchdir(before.get()); }));
+  return clone;
+}
+
 absl::Status AttachOne(const PlannedMount& mount, std::vector<UniqueFd>* trees, const RootDir& root,
                        ReadonlyLater* later) {
   UniqueFd tree;
   switch (mount.kind) {
     case Kind::kBind:
+    case Kind::kOverlay:
       tree = std::move(trees->front());
       break;
     case Kind::kFilesystem: {
@@ -86,6 +104,9 @@ absl::Status AttachOne(const PlannedMount& mount, std::vector<UniqueFd>* trees, 
   }
   CRISP_ASSIGN_OR_RETURN(const bool directory, IsDirectory(tree.get()));
   CRISP_ASSIGN_OR_RETURN(const UniqueFd place, OpenPlace(mount, root, directory));
+  if (mount.kind == Kind::kOverlay && !mount.options.subpath.empty()) {
+    CRISP_ASSIGN_OR_RETURN(tree, SubtreeOf(mount, tree.get(), place.get()));
+  }
   CRISP_RETURN_IF_ERROR(Attach(tree.get(), place.get()));
   if (mount.kind == Kind::kCgroup1) {
     CRISP_RETURN_IF_ERROR(AttachCgroups(mount, *trees, tree.get()));
@@ -148,6 +169,10 @@ absl::StatusOr<MountSources> OpenSources(const MountPlan& plan) {
     if (mount.kind == Kind::kBind && !mount.options.from_pod) {
       CRISP_ASSIGN_OR_RETURN(UniqueFd tree, CloneSource(mount, plan.rootfs_propagation));
       trees.push_back(std::move(tree));
+    } else if (mount.kind == Kind::kOverlay) {
+      auto tree = MakeOverlay(mount.options.data, mount.options.attr_set);
+      if (!tree.ok()) return Annotate(tree.status(), mount.field, " at ", mount.destination);
+      trees.push_back(*std::move(tree));
     } else if (mount.kind == Kind::kCgroup1) {
       CRISP_ASSIGN_OR_RETURN(trees, CloneCgroups(mount));
     }

@@ -356,14 +356,15 @@ TEST(Launch, AUserNamespaceWithIdmappedMounts) {
   Json spec = UserNamespaceSpec(
       bundle,
       "cat /proc/self/uid_map; id -u; stat -c '%u %n' /plain/file /mapped/file; cat /dev/null; "
-      "echo x > /mapped/new; cat /sys/class/net/lo/flags; touch /root/mine; stat -c %u /root/mine");
+      "echo x > /mapped/new; cat /sys/class/net/lo/flags; touch /root/mine; stat -c %u /root/mine; "
+      "echo again > /proc/self/fd/1");
   Mount(&spec, bundle.Path("volume"), "/plain", {"rbind"});
   Mount(&spec, bundle.Path("volume"), "/mapped", {"rbind", "ridmap"});
   ASSERT_OK_AND_ASSIGN(auto container, TestProcess::Create(RequestFor(bundle, spec)));
   ASSERT_OK(container->Start());
   EXPECT_THAT(container->Output(),
               HasSubstr("         0     100000      65536\n0\n65534 /plain/file\n"
-                        "0 /mapped/file\n0x9\n0\n"));
+                        "0 /mapped/file\n0x9\n0\nagain\n"));
   EXPECT_EQ(container->Wait(), 0);
   struct stat st;
   ASSERT_EQ(::stat(bundle.Path("volume/new").c_str(), &st), 0);
@@ -381,7 +382,7 @@ TEST(Launch, AContainerJoinsThePodsUserNamespace) {
   Json spec = UserNamespaceSpec(other, "cat /proc/self/uid_map; id -u; sleep 100");
   spec["linux"].erase("uidMappings");
   spec["linux"].erase("gidMappings");
-  for (const char* type : {"user", "network", "ipc", "uts"}) {
+  for (const char* type : {"user", "network", "ipc", "uts", "pid"}) {
     const std::string file = type == std::string("network") ? "net" : type;
     JoinNamespaceIn(&spec, type, absl::StrCat("/proc/", pause->pid(), "/ns/", file));
   }
@@ -394,6 +395,38 @@ TEST(Launch, AContainerJoinsThePodsUserNamespace) {
   ASSERT_OK(exec.status);
   EXPECT_THAT(exec.out, HasSubstr("0\n         0     100000"));
   EXPECT_THAT(exec.out, HasSubstr("crisp-test"));
+}
+
+TEST(Launch, AnOverlayOfTheHosts) {
+  TestBundle bundle;
+  bundle.MakeDir("one/inner");
+  bundle.MakeDir("two");
+  bundle.WriteFile("one/inner/file", "one\n");
+  bundle.WriteFile("two/top", "two\n");
+  const std::string lower = absl::StrCat("lowerdir=", bundle.Path("two"), ":", bundle.Path("one"));
+  const auto overlay = [&](const char* at, std::vector<std::string> options) {
+    options.insert(options.begin(), {"ro", "nosuid", "nodev", lower});
+    return Json{
+        {"type", "overlay"}, {"source", "overlay"}, {"destination", at}, {"options", options}};
+  };
+  Json spec = bundle.Spec(
+      "cat /all/inner/file /all/top /sub/file; touch /all/x /sub/x 2>/dev/null || echo refused; "
+      "grep -c overlay /proc/self/mountinfo");
+  spec["mounts"].push_back(overlay("/all", {}));
+  spec["mounts"].push_back(overlay("/sub", {"x-crisp.subpath=inner"}));
+  const std::string mounts = HostMounts();
+  ContainerLaunch request = RequestFor(bundle, spec);
+  request.crisp_options = true;
+  RunResult result = RunToEnd(request);
+  ASSERT_OK(result.status);
+  EXPECT_THAT(result.out, HasSubstr("one\ntwo\none\nrefused\n2\n"));
+
+  for (const char* wrong : {"none", "top"}) {
+    spec["mounts"].back() = overlay("/sub", {absl::StrCat("x-crisp.subpath=", wrong)});
+    request.spec_json = spec.dump();
+    EXPECT_FALSE(RunToEnd(request).status.ok()) << wrong;
+  }
+  EXPECT_EQ(HostMounts(), mounts);
 }
 
 TEST(Launch, MountsFromAPod) {

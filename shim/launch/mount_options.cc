@@ -128,8 +128,8 @@ absl::StatusOr<MountOptions> ParseMountOptions(const std::vector<std::string>& o
   for (const std::string& option : options) {
     if (absl::Status status = ReadOne(option, crisp_options, &out); !status.ok()) return status;
   }
-  if ((out.from_pod || !out.subpath.empty()) && !out.bind) {
-    return absl::InvalidArgumentError("x-crisp options are for bind mounts");
+  if (out.from_pod && !out.bind) {
+    return absl::InvalidArgumentError("x-crisp.pod is for bind mounts");
   }
   return out;
 }

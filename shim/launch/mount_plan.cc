@@ -93,6 +93,7 @@ absl::Status PlanFilesystem(const Spec& spec, const Mount& mount, PlannedMount* 
   if (mount.type == "tmpfs") {
     out->readonly_last = (out->options.attr_set & MOUNT_ATTR_RDONLY) != 0;
   }
+  if (mount.type == "overlay") out->kind = PlannedMount::Kind::kOverlay;
   out->plain_directory = mount.type == "proc" || mount.type == "sysfs";
   const bool labelled = mount.type == "tmpfs" || mount.type == "devpts" || mount.type == "mqueue";
   if (labelled && !spec.mount_label.empty()) {
@@ -134,6 +135,10 @@ absl::StatusOr<PlannedMount> PlanOne(const Spec& spec, const Mount& mount, size_
     return Bad(out, "type", "is missing");
   } else {
     CRISP_RETURN_IF_ERROR(PlanFilesystem(spec, mount, &out));
+  }
+  if (!out.options.subpath.empty() && out.kind != PlannedMount::Kind::kBind &&
+      out.kind != PlannedMount::Kind::kOverlay) {
+    return Bad(out, "options", "x-crisp.subpath is for binds and overlays");
   }
   CRISP_RETURN_IF_ERROR(PlanIdMaps(spec, mount, &out));
   return out;

@@ -22,6 +22,7 @@ struct PlannedMount {
   enum class Kind {
     kBind,        // A clone of `source` on the host, or of the pod's.
     kFilesystem,  // A new one of `fs_type`.
+    kOverlay,     // One over directories of the host's.
     kCgroup1,     // A tmpfs with a bind of the container's cgroup of each hierarchy.
   };
   Kind kind = Kind::kBind;

@@ -210,6 +210,7 @@ absl::Status LaunchContainer(const ContainerLaunch& request, const cgroup::Hiera
   std::vector<UniqueFd> device_clones;
   if (spec.HasNamespace(CLONE_NEWUSER)) {
     CRISP_ASSIGN_OR_RETURN(device_clones, CloneDevices(mounts));
+    CRISP_RETURN_IF_ERROR(GiveStreams(request.streams.fds, spec.process.user, spec.id_maps));
   }
   init.device_clones = &device_clones;
 
@@ -230,19 +231,25 @@ absl::Status LaunchContainer(const ContainerLaunch& request, const cgroup::Hiera
     CRISP_RETURN_IF_ERROR(keep_ours(CLONE_NEWTIME, "time"));
     CRISP_RETURN_IF_ERROR(MakeTimeNamespace(spec.time_offsets));
   }
-  if (namespaces.pid.ok()) {
+  const bool joins_user = namespaces.user.ok();
+  if (namespaces.pid.ok() && !joins_user) {
     CRISP_RETURN_IF_ERROR(keep_ours(CLONE_NEWPID, "pid"));
     CRISP_RETURN_IF_ERROR(JoinNamespace(namespaces.pid.get(), CLONE_NEWPID));
   }
   g_step = Step::kClone;
-  const bool joins_user = namespaces.user.ok();
   CRISP_ASSIGN_OR_RETURN(
-      Sibling child, CloneAfter(
-                         [&]() -> absl::Status {
-                           return joins_user ? JoinNamespace(namespaces.user.get(), CLONE_NEWUSER)
-                                             : absl::OkStatus();
-                         },
-                         joins_user, namespaces.clone_flags, unified.get(), sync));
+      Sibling child,
+      CloneAfter(
+          [&]() -> absl::Status {
+            if (!joins_user) return absl::OkStatus();
+            // Not before: the process in between would be born in it, and tell
+            // of init by its number in there.
+            if (namespaces.pid.ok()) {
+              CRISP_RETURN_IF_ERROR(JoinNamespace(namespaces.pid.get(), CLONE_NEWPID));
+            }
+            return JoinNamespace(namespaces.user.get(), CLONE_NEWUSER);
+          },
+          joins_user, namespaces.clone_flags, unified.get(), sync));
   if (child.pid == 0) RunContainerInit(std::move(init));
   undo->init = std::move(child.pidfd);
   sync.second.reset();
@@ -333,6 +340,11 @@ absl::Status LaunchExec(const ExecLaunch& request, const cgroup::Hierarchies& ho
   }
   CRISP_ASSIGN_OR_RETURN(const UniqueFd host_null, OpenHostNull());
   init.common.host_null = host_null.get();
+  if (init.user_namespace) {
+    g_step = Step::kIdMaps;
+    CRISP_ASSIGN_OR_RETURN(const IdMaps maps, ReadIdMaps(request.container.pid));
+    CRISP_RETURN_IF_ERROR(GiveStreams(request.streams.fds, process.user, maps));
+  }
 
   g_step = Step::kCgroup;
   UniqueFd unified;

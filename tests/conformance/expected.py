@@ -42,12 +42,12 @@ class Group:
     def __init__(self, table):
         self.title, self.outcome, self.reason = table["title"], table["outcome"], table["reason"]
         self.handlers = table.get("handlers", list(HANDLERS))
-        self.unless = table.get("unless")
+        self.unless, self.only = table.get("unless"), table.get("only")
         self.patterns = table["specs"]
         self.count = table.get("count", len(self.patterns))
 
     def holds(self, handler, host):
-        return handler in self.handlers and self.unless not in host
+        return handler in self.handlers and self.unless not in host and (not self.only or self.only in host)
 
     def has(self, name):
         return any(name == p or fnmatch.fnmatchcase(name, _escape(p)) for p in self.patterns)
@@ -116,4 +116,9 @@ def host_features():
                 features.add("apparmor")
     except OSError:
         pass
+    with open("/proc/sys/user/max_user_namespaces", encoding="ascii") as f:
+        none = int(f.read()) == 0
+    # Layers below an overlay can be idmapped since 5.19, a tmpfs since 6.3.
+    if none or tuple(int(n) for n in os.uname().release.split("-")[0].split(".")[:2]) < (6, 3):
+        features.add("no-user-namespaces")
     return features

@@ -76,8 +76,7 @@ class Events(harness.NodeTest):
         self.node.crictl("rmp", pod_id)
         eventually(lambda: "DELETED" in watcher.kinds(pod_id), 20, "the pod's end")
         self.assertEqual(watcher.kinds(pod_id), ["CREATED", "STARTED", "STOPPED", "DELETED"])
-        self.assertEqual(sorted(watcher.kinds(container_id)), ["CREATED", "DELETED", "STARTED", "STOPPED"])
-        self.assertEqual(watcher.kinds(container_id)[-1], "DELETED")
+        self.assertEqual(watcher.kinds(container_id), ["CREATED", "STARTED", "STOPPED", "DELETED"])
 
         events = watcher.events()
         times = [int(e["createdAt"]) for e in events]
@@ -94,6 +93,22 @@ class Events(harness.NodeTest):
         self.assertEqual(deleted["podSandboxStatus"]["id"], pod_id)
         self.assertEqual(deleted["podSandboxStatus"]["state"], "SANDBOX_NOTREADY")
         self.assertFalse(deleted.get("containersStatuses"))
+
+    def test_the_end_never_comes_before_the_start(self):
+        watcher = self.watch()
+        pod = self.pod("short")
+        pod_id = self.node.runp(pod)
+        made = []
+        for i in range(30):
+            made.append(self.node.create(pod_id, self.container(f"short-{i}", command=["/bin/true"]), pod))
+            self.node.start_container(made[-1])
+        bad = self.node.create(pod_id, self.container("bad", command=["/no/such/program"]), pod)
+        self.node.crictl("start", bad, check=False)
+        for container_id in made:
+            eventually(lambda c=container_id: "STOPPED" in watcher.kinds(c), 20, "the container's end")
+            self.assertEqual(watcher.kinds(container_id), ["CREATED", "STARTED", "STOPPED"])
+        eventually(lambda: "STOPPED" in watcher.kinds(bad), 20, "word of the container that did not start")
+        self.assertEqual(watcher.kinds(bad), ["CREATED", "STOPPED"])
 
     def test_an_event_shows_the_other_containers_too(self):
         watcher = self.watch()

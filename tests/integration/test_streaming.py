@@ -3,6 +3,7 @@ both transports; and clients that leave or do not read."""
 
 import fcntl
 import hashlib
+import json
 import os
 import pty
 import select
@@ -364,6 +365,89 @@ class Tls(StreamingTest):
                 self.read_until(client.stdout.fileno(), b"Forwarding from")
                 out = self.node.in_netns(sys.executable, "-c", PortForward.FETCH, port, "/index.html").stdout
                 self.assertEqual(out.strip(), "7")
+
+
+class OlderProtocols(StreamingTest):
+    """What no crictl of today speaks, and clients of old clusters and browsers do."""
+
+    SCRIPT = ["sh", "-c", "read x; echo got $x; echo bad >&2; exit 7"]
+
+    def talk(self, *argv, data="typed\n"):
+        return json.loads(self.node.in_netns(sys.executable, CLIENT, *argv, input=data, timeout=60).stdout)
+
+    def url(self, container_id, **changes):
+        request = {"container_id": container_id, "cmd": self.SCRIPT, "stdin": True, "stdout": True, "stderr": True}
+        return self.node.call(RUNTIME + "Exec", {**request, **changes})["url"]
+
+    def check_error(self, error, as_json):
+        if not as_json:
+            self.assertIn("exit code 7", error)
+            return
+        status = json.loads(error)
+        self.assertEqual((status["status"], status["reason"]), ("Failure", "NonZeroExitCode"))
+        self.assertEqual(status["details"]["causes"], [{"reason": "ExitCode", "message": "7"}])
+
+    def test_exec_over_every_websocket_form(self):
+        _, container_id = self.sleeper()
+        for protocol, as_json in (
+            ("", False), ("channel.k8s.io", False), ("base64.channel.k8s.io", False), ("v4.channel.k8s.io", True),
+            ("v4.base64.channel.k8s.io", True), ("v5.channel.k8s.io", True),
+        ):  # fmt: skip
+            with self.subTest(protocol):
+                said = self.talk("websocket", protocol, self.url(container_id))
+                self.assertEqual(said["protocol"], protocol)
+                self.assertEqual((said["channels"]["1"], said["channels"]["2"]), ("got typed\n", "bad\n"))
+                self.check_error(said["channels"]["3"], as_json)
+                self.assertTrue(said["closed"])
+
+    def test_exec_over_every_spdy_version(self):
+        _, container_id = self.sleeper()
+        for protocol, as_json in (
+            ("channel.k8s.io", False), ("v2.channel.k8s.io", False), ("v3.channel.k8s.io", False),
+            ("v4.channel.k8s.io", True), ("v5.channel.k8s.io", True),
+        ):  # fmt: skip
+            with self.subTest(protocol):
+                said = self.talk("spdy", protocol, self.url(container_id), "error", "stdin", "stdout", "stderr")
+                self.assertEqual(said["protocol"], protocol)
+                self.assertEqual((said["channels"]["stdout"], said["channels"]["stderr"]), ("got typed\n", "bad\n"))
+                self.check_error(said["channels"]["error"], as_json)
+
+    def test_a_terminal_before_and_since_it_could_be_resized(self):
+        _, container_id = self.sleeper()
+        for protocol, streams in (("v2.channel.k8s.io", []), ("v3.channel.k8s.io", ["resize"])):
+            with self.subTest(protocol):
+                url = self.url(container_id, tty=True, stderr=False, cmd=["sh", "-c", "tty; exit 0"])
+                said = self.talk("spdy", protocol, url, "error", "stdin", "stdout", *streams)
+                self.assertIn("/dev/pts/", said["channels"]["stdout"])
+
+    def test_attach_over_every_websocket_form(self):
+        for i, protocol in enumerate(("channel.k8s.io", "base64.channel.k8s.io", "v4.base64.channel.k8s.io")):
+            with self.subTest(protocol):
+                script = ["sh", "-c", "read x; echo got $x; exit 0"]
+                _, container_id = self.sleeper(f"attach-{i}", command=script, stdin=True)
+                request = {"container_id": container_id, "stdin": True, "stdout": True}
+                url = self.node.call(RUNTIME + "Attach", request)["url"]
+                self.assertEqual(self.talk("websocket", protocol, url)["channels"]["1"], "got typed\n")
+
+    def test_port_forward_over_the_channel_forms(self):
+        pod_id, container_id = self.sleeper(command=["sh", "-c", PortForward.SERVE])
+        eventually(lambda: "8080" in self.node.sh(container_id, "netstat -ltn"), what="the server to listen")
+        for protocol in ("channel.k8s.io", "base64.channel.k8s.io", "v4.channel.k8s.io", "v4.base64.channel.k8s.io"):
+            with self.subTest(protocol):
+                url = self.node.call(RUNTIME + "PortForward", {"pod_sandbox_id": pod_id, "port": [8080]})["url"]
+                said = self.talk("websocket", protocol, url, data="GET /index.html HTTP/1.0\r\n\r\n")
+                data = said["channels"]["0"]
+                # Each channel begins with the port's number.
+                self.assertEqual(data[2:].split("\r\n")[0].split()[1], "200")
+                self.assertTrue(data.endswith("served\n"))
+                self.assertEqual(len(said["channels"]["1"].encode("utf-8", "replace")) > 0, True)
+
+    def test_protocols_that_nobody_speaks(self):
+        _, container_id = self.sleeper()
+        for argv in (["websocket", "v9.channel.k8s.io"], ["spdy", "v9.channel.k8s.io"]):
+            with self.assertRaises(Failed) as caught:
+                self.talk(*argv, self.url(container_id), *(["error"] if argv[0] == "spdy" else []))
+            self.assertRegex(caught.exception.err, "HTTP/1.1 (400|403)")
 
 
 class BadClients(StreamingTest):

@@ -8,6 +8,7 @@
 #include "base/clock.h"
 #include "base/status_macros.h"
 #include "tests/perf/podbench/pods.h"
+#include "tests/perf/podbench/processes.h"
 
 namespace crisp::podbench {
 namespace {
@@ -49,10 +50,10 @@ absl::StatusOr<ListRate> Ask(Target& target, const Question& question, int paral
 
 }  // namespace
 
-absl::StatusOr<std::map<std::string, ListRate>> MeasureLists(Target& target,
-                                                             const PodOptions& options,
-                                                             int containers, int parallel,
-                                                             absl::Duration duration) {
+absl::StatusOr<ListFigures> MeasureLists(Target& target, const PodOptions& options, int containers,
+                                         int parallel, absl::Duration duration) {
+  CRISP_ASSIGN_OR_RETURN(const pid_t server, target.ServerPid());
+  CRISP_ASSIGN_OR_RETURN(const int64_t before, RssBytes(server));
   Pods pods(&target);
   for (int made = 0; made < containers;) {
     CRISP_RETURN_IF_ERROR(pods.Start(options));
@@ -71,11 +72,14 @@ absl::StatusOr<std::map<std::string, ListRate>> MeasureLists(Target& target,
                                 {"ContainerStatus", container.SerializeAsString()},
                                 {"PodSandboxStatus", pod.SerializeAsString()},
                                 {"Status", ""}};
-  std::map<std::string, ListRate> rates;
+  CRISP_ASSIGN_OR_RETURN(const int64_t after, RssBytes(server));
+  ListFigures figures;
+  figures.bytes_per_container = static_cast<double>(after - before) / containers;
   for (const Question& question : questions) {
-    CRISP_ASSIGN_OR_RETURN(rates[question.method], Ask(target, question, parallel, duration));
+    CRISP_ASSIGN_OR_RETURN(figures.rates[question.method],
+                           Ask(target, question, parallel, duration));
   }
-  return rates;
+  return figures;
 }
 
 }  // namespace crisp::podbench

@@ -1,4 +1,5 @@
-// How many list and status calls a second a server answers that has many containers. The
+// How many list and status calls a second a server answers that has many containers, and
+// what memory they cost it. The
 // client takes the bytes and does not decode them: what is measured is the server.
 //
 // Threads: MeasureLists runs its own and returns when they have ended.
@@ -20,12 +21,17 @@ struct ListRate {
   size_t bytes = 0;  // Of an answer.
 };
 
-// By the name of the call. `containers` are made, not started, `parallel` callers at a
-// time ask for `duration` each.
-absl::StatusOr<std::map<std::string, ListRate>> MeasureLists(Target& target,
-                                                             const PodOptions& options,
-                                                             int containers, int parallel,
-                                                             absl::Duration duration);
+struct ListFigures {
+  std::map<std::string, ListRate> rates;  // By the name of the call.
+  // What the daemon's resident memory grew by, a container: its part of a pod of ten
+  // included, its shim not.
+  double bytes_per_container = 0;
+};
+
+// `containers` are made, not started but for one a pod; `parallel` callers at a time ask for
+// `duration` each.
+absl::StatusOr<ListFigures> MeasureLists(Target& target, const PodOptions& options, int containers,
+                                         int parallel, absl::Duration duration);
 
 }  // namespace crisp::podbench
 

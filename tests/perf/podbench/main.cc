@@ -129,11 +129,15 @@ absl::StatusOr<std::vector<Row>> MeasureRest(const Settings& settings, const Tar
   }
   if (settings.list_containers > 0) {
     std::map<std::string, Row> calls;
+    Row memory{.title = absl::StrCat("RSS of the daemon a container, ", settings.list_containers,
+                                     " containers"),
+               .unit = "kB"};
     for (const std::unique_ptr<Target>& target : targets) {
-      CRISP_ASSIGN_OR_RETURN(const auto rates,
+      CRISP_ASSIGN_OR_RETURN(const ListFigures figures,
                              MeasureLists(*target, options, settings.list_containers,
                                           settings.parallel, kListDuration));
-      for (const auto& [call, rate] : rates) {
+      memory.values.push_back(figures.bytes_per_container / 1e3);
+      for (const auto& [call, rate] : figures.rates) {
         Row& row = calls[call];
         row.title = absl::StrCat(call, " with ", settings.list_containers, " containers, ",
                                  settings.parallel, " at a time");
@@ -143,6 +147,7 @@ absl::StatusOr<std::vector<Row>> MeasureRest(const Settings& settings, const Tar
       }
     }
     for (auto& [call, row] : calls) rows.push_back(std::move(row));
+    rows.push_back(std::move(memory));
   }
   return rows;
 }

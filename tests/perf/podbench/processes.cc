@@ -69,6 +69,19 @@ int SerialOf(pid_t pid) {
   return 0;
 }
 
+// A sum over all of the process's mappings.
+absl::StatusOr<int64_t> Rollup(pid_t pid, absl::string_view name) {
+  const std::string path = absl::StrCat("/proc/", pid, "/smaps_rollup");
+  CRISP_ASSIGN_OR_RETURN(const std::string text, ReadFile(path));
+  for (const absl::string_view line : absl::StrSplit(text, '\n')) {
+    if (!absl::StartsWith(line, name)) continue;
+    const std::vector<absl::string_view> words = absl::StrSplit(line, ' ', absl::SkipEmpty());
+    int64_t kib = 0;
+    if (words.size() == 3 && absl::SimpleAtoi(words[1], &kib)) return kib * 1024;
+  }
+  return absl::InternalError(absl::StrCat(path, ": no line ", name));
+}
+
 }  // namespace
 
 absl::StatusOr<pid_t> FindWorkload(int serial) {
@@ -100,17 +113,9 @@ absl::StatusOr<Overhead> FindOverhead(const std::vector<int>& serials) {
   return overhead;
 }
 
-absl::StatusOr<int64_t> PssBytes(pid_t pid) {
-  const std::string path = absl::StrCat("/proc/", pid, "/smaps_rollup");
-  CRISP_ASSIGN_OR_RETURN(const std::string text, ReadFile(path));
-  for (const absl::string_view line : absl::StrSplit(text, '\n')) {
-    if (!absl::StartsWith(line, "Pss:")) continue;
-    const std::vector<absl::string_view> words = absl::StrSplit(line, ' ', absl::SkipEmpty());
-    int64_t kib = 0;
-    if (words.size() == 3 && absl::SimpleAtoi(words[1], &kib)) return kib * 1024;
-  }
-  return absl::InternalError(absl::StrCat(path, ": no Pss line"));
-}
+absl::StatusOr<int64_t> PssBytes(pid_t pid) { return Rollup(pid, "Pss:"); }
+
+absl::StatusOr<int64_t> RssBytes(pid_t pid) { return Rollup(pid, "Rss:"); }
 
 absl::StatusOr<absl::Duration> CpuTime(pid_t pid) {
   CRISP_ASSIGN_OR_RETURN(const auto fields, StatFields(pid));

@@ -32,6 +32,9 @@ absl::StatusOr<Overhead> FindOverhead(const std::vector<int>& serials);
 // Proportional set size: a page that n processes share counts 1/n for each.
 absl::StatusOr<int64_t> PssBytes(pid_t pid);
 
+// Resident set size, as the kernel counts it.
+absl::StatusOr<int64_t> RssBytes(pid_t pid);
+
 // User and system time of all threads so far, those that ended included.
 absl::StatusOr<absl::Duration> CpuTime(pid_t pid);
 
