@@ -64,7 +64,7 @@ absl::Status UpdatePodResources(const PodContext& context, Pod& pod,
                          MergeResources(facts.resources(), request.resources(), context.host));
   const LinuxContainerResources& overhead =
       request.has_overhead() ? request.overhead() : facts.overhead();
-  LinuxContainerResources held = facts.held();
+  LinuxContainerResources held;
   std::optional<KernelLimits> limits;
   if (pod.config().linux().cgroup_parent().empty()) {
     CRISP_ASSIGN_OR_RETURN(limits,
@@ -74,7 +74,7 @@ absl::Status UpdatePodResources(const PodContext& context, Pod& pod,
   const absl::Status recorded = pod.facts().Update([&](PodRecord& record) {
     *record.mutable_resources() = resources;
     *record.mutable_overhead() = overhead;
-    *record.mutable_held() = held;
+    if (limits) *record.mutable_held() = held;
   });
   if (recorded.ok() || !limits) return recorded;
   if (const absl::Status back = limits->PutBack(); !back.ok()) {

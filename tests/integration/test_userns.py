@@ -9,6 +9,7 @@ import unittest
 
 import harness
 import image_builder
+import tools
 from harness import IMAGE, RUNTIME, VOLUMES, eventually
 
 IDLE = ["sh", "-c", "echo to-stderr > /dev/stderr; exec tail -f /dev/null"]
@@ -95,7 +96,8 @@ class UserNamespaces(harness.NodeTest):
     def test_execs_statistics_and_updates(self):
         pod_id, container_id = self.started(self.mapped_pod("exec"), self.container(command=IDLE))
         self.assertEqual(self.node.exec(container_id, "id", "-u").stdout, "0\n")
-        out = self.node.crictl("exec", container_id, "sh", "-c", "id -u; cat /proc/self/uid_map").stdout
+        argv = [tools.crictl(), "--config", f"{self.node.base}/crictl.yaml", "-r", self.node.endpoint, "exec"]
+        out = self.node.in_netns(*argv, container_id, "sh", "-c", "id -u; cat /proc/self/uid_map").stdout
         self.assertEqual(out.split(), ["0", "0", str(HOST_ID), str(LENGTH)])
         stats = self.node.call(RUNTIME + "PodSandboxStats", {"pod_sandbox_id": pod_id})["stats"]["linux"]
         self.assertEqual(stats["network"]["default_interface"]["name"], "eth0")
@@ -114,15 +116,15 @@ class UserNamespaces(harness.NodeTest):
         made = {}
         for name, security in (
             ("root", {}),
-            ("other", {"run_as_user": {"value": 1000}, "run_as_group": {"value": 1001}, "supplemental_groups": [2000]}),
+            ("other", {"run_as_user": {"value": 1234}, "run_as_group": {"value": 1001}, "supplemental_groups": [2000]}),
         ):
             container = self.container(name, command=IDLE)
             container["linux"]["security_context"] = security
             made[name] = self.node.create(pod_id, container, pod)
             self.node.start_container(made[name])
-        self.assertEqual(self.node.sh(made["other"], "id -u; id -G").split(), ["1000", "1001", "2000"])
+        self.assertEqual(self.node.sh(made["other"], "id -u; id -G").split(), ["1234", "1001", "2000"])
         _, pid = self.pids(pod_id, made["other"])
-        self.assertEqual(os.stat(f"/proc/{pid}").st_uid, HOST_ID + 1000)
+        self.assertEqual(os.stat(f"/proc/{pid}").st_uid, HOST_ID + 1234)
         self.node.sh(made["root"], "echo shared > /dev/shm/file")
         self.assertEqual(self.node.sh(made["other"], "cat /dev/shm/file"), "shared\n")
         self.assertEqual(self.node.sh(made["other"], "echo again > /proc/self/fd/1"), "again\n")
