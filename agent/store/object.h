@@ -11,6 +11,9 @@
 #include <nlohmann/json.hpp>
 #include <string>
 
+#include "absl/strings/string_view.h"
+#include "absl/time/time.h"
+
 namespace crisp::agent {
 
 using Json = nlohmann::json;
@@ -31,6 +34,29 @@ std::string UidOf(const Json& object);
 
 // True once metadata.deletionTimestamp is set.
 bool IsBeingDeleted(const Json& object);
+
+// The value at "spec.replicas", say, or null. Never throws.
+const Json& At(const Json& object, absl::string_view path);
+// The text, number or truth at a path, or `otherwise` if another thing stands there.
+std::string TextAt(const Json& object, absl::string_view path, absl::string_view otherwise = "");
+int64_t NumberAt(const Json& object, absl::string_view path, int64_t otherwise = 0);
+bool TruthAt(const Json& object, absl::string_view path, bool otherwise = false);
+
+// The object as JSON text. What is not UTF-8 is replaced, so that no text of a
+// container can make this fail.
+std::string ToText(const Json& object);
+
+// "2026-03-01T08:30:00Z", as metadata's timestamps are; and back, InfiniteFuture for
+// what is no such time.
+std::string Timestamp(absl::Time time);
+absl::Time ReadTimestamp(absl::string_view text);
+
+// A random UUID (version 4).
+std::string NewUid();
+
+// "pods" for Pod, "deployments.apps" for Deployment: the name that Kubernetes' messages
+// give a kind.
+std::string ResourceOf(absl::string_view kind);
 
 }  // namespace crisp::agent
 

@@ -59,7 +59,8 @@ class ObjectStore {
 
   virtual absl::StatusOr<ObjectPtr> Get(const ObjectKey& key) const = 0;
   // In order of namespace and name. Empty `ns`: all namespaces.
-  virtual std::vector<ObjectPtr> List(const std::string& kind, const std::string& ns = "") const = 0;
+  virtual std::vector<ObjectPtr> List(const std::string& kind,
+                                      const std::string& ns = "") const = 0;
 
   // The version of the last change, as metadata.resourceVersion writes it.
   virtual int64_t resource_version() const = 0;
