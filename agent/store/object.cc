@@ -43,6 +43,18 @@ bool TruthAt(const Json& object, absl::string_view path, bool otherwise) {
   return value.is_boolean() ? value.get<bool>() : otherwise;
 }
 
+std::string LabelOf(const Json& object, const std::string& key) {
+  const Json& labels = At(object, "metadata.labels");
+  const auto found = labels.is_object() ? labels.find(key) : labels.end();
+  return found != labels.end() && found->is_string() ? found->get<std::string>() : "";
+}
+
+std::string AnnotationOf(const Json& object, const std::string& key) {
+  const Json& annotations = At(object, "metadata.annotations");
+  const auto found = annotations.is_object() ? annotations.find(key) : annotations.end();
+  return found != annotations.end() && found->is_string() ? found->get<std::string>() : "";
+}
+
 ObjectKey KeyOf(const Json& object) {
   return {TextAt(object, "kind"), TextAt(object, "metadata.namespace"),
           TextAt(object, "metadata.name")};

@@ -42,6 +42,10 @@ std::string TextAt(const Json& object, absl::string_view path, absl::string_view
 int64_t NumberAt(const Json& object, absl::string_view path, int64_t otherwise = 0);
 bool TruthAt(const Json& object, absl::string_view path, bool otherwise = false);
 
+// The value of a label or an annotation, or empty.
+std::string LabelOf(const Json& object, const std::string& key);
+std::string AnnotationOf(const Json& object, const std::string& key);
+
 // The object as JSON text. What is not UTF-8 is replaced, so that no text of a
 // container can make this fail.
 std::string ToText(const Json& object);

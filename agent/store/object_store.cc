@@ -37,7 +37,7 @@ class SqliteStore : public ObjectStore {
 
   absl::Status Load();
 
-  absl::StatusOr<ObjectPtr> Create(Json object) override;
+  absl::StatusOr<ObjectPtr> Create(Json object, const std::string& uid) override;
   absl::StatusOr<ObjectPtr> Update(const ObjectKey& key,
                                    absl::FunctionRef<absl::Status(Json&)> change) override;
   absl::Status Remove(const ObjectKey& key, const std::string& uid) override;
@@ -106,13 +106,13 @@ absl::StatusOr<ObjectPtr> SqliteStore::Commit(const ObjectKey& key, Json object,
   return shared;
 }
 
-absl::StatusOr<ObjectPtr> SqliteStore::Create(Json object) {
+absl::StatusOr<ObjectPtr> SqliteStore::Create(Json object, const std::string& uid) {
   const ObjectKey key = KeyOf(object);
   if (key.kind.empty() || key.name.empty()) {
     return absl::InvalidArgumentError("an object needs kind and metadata.name");
   }
   Json& meta = object["metadata"];
-  meta["uid"] = NewUid();
+  meta["uid"] = uid.empty() ? NewUid() : uid;
   meta["generation"] = 1;
   meta["creationTimestamp"] = Timestamp(clock_->Now());
   meta.erase("deletionTimestamp");

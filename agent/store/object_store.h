@@ -45,8 +45,9 @@ class ObjectStore {
   static absl::StatusOr<std::unique_ptr<ObjectStore>> Open(const std::string& path, Clock* clock);
   virtual ~ObjectStore() = default;
 
-  // metadata.name must be set. Anything that the store gives is replaced.
-  virtual absl::StatusOr<ObjectPtr> Create(Json object) = 0;
+  // metadata.name must be set. Anything that the store gives is replaced. `uid`: from
+  // NewUid, for an object that must know its own before it is made.
+  virtual absl::StatusOr<ObjectPtr> Create(Json object, const std::string& uid = "") = 0;
 
   // Reads, changes and writes in one step; `change` must be quick and may refuse.
   // What comes out equal to what went in is not written and wakes nobody. A change
