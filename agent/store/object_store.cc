@@ -45,6 +45,7 @@ class SqliteStore : public ObjectStore {
   std::vector<ObjectPtr> List(const std::string& kind, const std::string& ns) const override;
   int64_t resource_version() const override;
   std::unique_ptr<Subscription> Subscribe(const std::string& kind, Listener listener) override;
+  void WaitDelivered() override { subscribers_.WaitDelivered(); }
 
  private:
   ObjectPtr Find(const ObjectKey& key) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);

@@ -76,6 +76,9 @@ class ObjectStore {
   // order in which they were made, on the store's own thread and under no lock. A
   // listener must be quick: hand the work on. Empty `kind`: every kind.
   virtual std::unique_ptr<Subscription> Subscribe(const std::string& kind, Listener listener) = 0;
+
+  // Returns when every listener has heard of every change that was made before.
+  virtual void WaitDelivered() = 0;
 };
 
 }  // namespace crisp::agent

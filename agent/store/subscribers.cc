@@ -70,6 +70,16 @@ bool Subscribers::HasWork() const {
                                   [](const auto& entry) { return entry->ready(); });
 }
 
+bool Subscribers::IsDelivered() const {
+  return calling_ == nullptr && std::none_of(entries_.begin(), entries_.end(),
+                                             [](const auto& entry) { return entry->ready(); });
+}
+
+void Subscribers::WaitDelivered() {
+  absl::MutexLock lock(&mu_);
+  mu_.Await(absl::Condition(this, &Subscribers::IsDelivered));
+}
+
 bool Subscribers::IsIdle(Entry* entry) const { return calling_ != entry; }
 
 void Subscribers::Deliver() {

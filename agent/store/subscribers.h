@@ -35,9 +35,13 @@ class Subscribers {
 
   void Publish(const ObjectChange& change);
 
+  // Not from a listener.
+  void WaitDelivered();
+
  private:
   void Deliver();
   bool HasWork() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  bool IsDelivered() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   bool IsIdle(Entry* entry) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   void Erase(Entry* entry) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
 
