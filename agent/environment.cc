@@ -2,6 +2,7 @@
 
 #include <set>
 
+#include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "absl/strings/strip.h"
@@ -9,10 +10,6 @@
 
 namespace crisp::agent {
 namespace {
-
-using crisp::volumes::v1::GetConfigMapRequest;
-using crisp::volumes::v1::GetSecretRequest;
-using crisp::volumes::v1::Volumes;
 
 const char* KindName(ObjectKind kind) {
   return kind == ObjectKind::kConfigMap ? "ConfigMap" : "Secret";
@@ -33,25 +30,6 @@ void Set(const std::string& name, std::string value, Environment* out) {
     }
   }
   out->emplace_back(name, std::move(value));
-}
-
-absl::StatusOr<EnvironmentSources::Data> FetchOne(CriClient& node, ObjectKind kind,
-                                                  const std::string& ns, const std::string& name) {
-  EnvironmentSources::Data data;
-  if (kind == ObjectKind::kConfigMap) {
-    GetConfigMapRequest request;
-    request.mutable_key()->set_namespace_(ns);
-    request.mutable_key()->set_name(name);
-    CRISP_ASSIGN_OR_RETURN(const auto reply, node.Volumes(&Volumes::Stub::GetConfigMap, request));
-    data.insert(reply.config_map().data().begin(), reply.config_map().data().end());
-  } else {
-    GetSecretRequest request;
-    request.mutable_key()->set_namespace_(ns);
-    request.mutable_key()->set_name(name);
-    CRISP_ASSIGN_OR_RETURN(const auto reply, node.Volumes(&Volumes::Stub::GetSecret, request));
-    data.insert(reply.secret().data().begin(), reply.secret().data().end());
-  }
-  return data;
 }
 
 std::string FromMap(const std::map<std::string, std::string>& map, absl::string_view key) {
@@ -75,6 +53,13 @@ std::string FieldValue(const Pod& pod, const PodFacts& facts, absl::string_view 
   return "";
 }
 
+bool IsCIdentifier(absl::string_view name) {
+  for (const char c : name) {
+    if (!absl::ascii_isalnum(static_cast<unsigned char>(c)) && c != '_') return false;
+  }
+  return !name.empty() && !absl::ascii_isdigit(static_cast<unsigned char>(name[0]));
+}
+
 // The kernel ends a variable at a NUL, so the rest would be lost without a word.
 absl::Status CheckValue(absl::string_view where, const std::string& name,
                         const std::string& value) {
@@ -85,11 +70,13 @@ absl::Status CheckValue(absl::string_view where, const std::string& name,
 
 }  // namespace
 
-absl::StatusOr<EnvironmentSources> EnvironmentSources::Fetch(CriClient& node, const Pod& pod) {
+absl::StatusOr<EnvironmentSources> EnvironmentSources::Fetch(ObjectSource& source, const Pod& pod,
+                                                             const std::string& only) {
   std::set<std::pair<ObjectKind, std::string>> wanted;
   for (const auto* list : {&pod.init_containers, &pod.containers}) {
     for (const Container& container : *list) {
-      for (const EnvFrom& source : container.env_from) wanted.emplace(source.kind, source.name);
+      if (!only.empty() && container.name != only) continue;
+      for (const EnvFrom& from : container.env_from) wanted.emplace(from.kind, from.name);
       for (const EnvVar& var : container.env) {
         if (var.key.has_value()) wanted.emplace(var.key->kind, var.key->name);
       }
@@ -97,7 +84,7 @@ absl::StatusOr<EnvironmentSources> EnvironmentSources::Fetch(CriClient& node, co
   }
   EnvironmentSources sources;
   for (const auto& [kind, name] : wanted) {
-    absl::StatusOr<Data> data = FetchOne(node, kind, pod.ns, name);
+    absl::StatusOr<Data> data = source.Read(kind, pod.ns, name);
     if (absl::IsNotFound(data.status())) continue;
     if (!data.ok()) {
       return Annotate(data.status(), "get ", KindName(kind), " ", pod.ns, "/", name);
@@ -131,7 +118,8 @@ absl::StatusOr<std::string> EnvironmentSources::FindKey(const Pod& pod, const En
 }
 
 absl::StatusOr<Environment> EnvironmentSources::Resolve(const Pod& pod, const Container& container,
-                                                        const PodFacts& facts) const {
+                                                        const PodFacts& facts, EnvNames names,
+                                                        std::vector<SkippedKeys>* skipped) const {
   Environment out;
   for (const EnvFrom& source : container.env_from) {
     const Data* data = Find(source.kind, source.name);
@@ -140,10 +128,16 @@ absl::StatusOr<Environment> EnvironmentSources::Resolve(const Pod& pod, const Co
       return absl::NotFoundError(absl::StrCat(source.path, ": ", KindName(source.kind), " ", pod.ns,
                                               "/", source.name, " does not exist"));
     }
+    SkippedKeys left_out{source.kind, source.name, {}};
     for (const auto& [key, value] : *data) {
+      if (names == EnvNames::kLegacy && !IsCIdentifier(source.prefix + key)) {
+        left_out.keys.push_back(source.prefix + key);
+        continue;
+      }
       CRISP_RETURN_IF_ERROR(CheckValue(source.path, key, value));
       Set(source.prefix + key, value, &out);
     }
+    if (skipped != nullptr && !left_out.keys.empty()) skipped->push_back(std::move(left_out));
   }
   for (const EnvVar& var : container.env) {
     std::string value;

@@ -112,6 +112,20 @@ TEST_F(EnvironmentTest, MissingIsAnErrorThatNamesObjectAndKeyUnlessOptional) {
                                   HasSubstr("envFrom[0]: ConfigMap prod/gone does not exist")));
 }
 
+TEST_F(EnvironmentTest, LegacyNamesAreLeftOutAndTold) {
+  sources_.Add(ObjectKind::kConfigMap, "odd", {{"a.b", "1"}, {"1st", "2"}, {"OK_1", "3"}});
+  container_.env_from = {{"", ObjectKind::kConfigMap, "odd", "", false}};
+  ASSERT_OK_AND_ASSIGN(const Environment all, Resolve());
+  EXPECT_EQ(all.size(), 3u);
+  std::vector<SkippedKeys> skipped;
+  ASSERT_OK_AND_ASSIGN(const Environment env, sources_.Resolve(pod_, container_, facts_,
+                                                               EnvNames::kLegacy, &skipped));
+  EXPECT_THAT(env, ElementsAre(Pair("OK_1", "3")));
+  ASSERT_EQ(skipped.size(), 1u);
+  EXPECT_EQ(skipped[0].name, "odd");
+  EXPECT_THAT(skipped[0].keys, ElementsAre("1st", "a.b"));
+}
+
 TEST_F(EnvironmentTest, NulBytesAreRefusedWithoutShowingTheValue) {
   container_.env = {FromKey(ObjectKind::kSecret, "sec", "nul", false)};
   EXPECT_THAT(Resolve(),

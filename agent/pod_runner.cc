@@ -70,6 +70,36 @@ absl::StatusOr<ImageFacts> ImageOnNode(CriClient& node, const std::string& image
   return facts;
 }
 
+// The node's own ConfigMaps and Secrets.
+class NodeObjects : public ObjectSource {
+ public:
+  explicit NodeObjects(CriClient* node) : node_(*node) {}
+
+  absl::StatusOr<Data> Read(ObjectKind kind, const std::string& ns,
+                            const std::string& name) override {
+    using crisp::volumes::v1::Volumes;
+    Data data;
+    if (kind == ObjectKind::kConfigMap) {
+      crisp::volumes::v1::GetConfigMapRequest request;
+      request.mutable_key()->set_namespace_(ns);
+      request.mutable_key()->set_name(name);
+      CRISP_ASSIGN_OR_RETURN(const auto reply,
+                             node_.Volumes(&Volumes::Stub::GetConfigMap, request));
+      data.insert(reply.config_map().data().begin(), reply.config_map().data().end());
+    } else {
+      crisp::volumes::v1::GetSecretRequest request;
+      request.mutable_key()->set_namespace_(ns);
+      request.mutable_key()->set_name(name);
+      CRISP_ASSIGN_OR_RETURN(const auto reply, node_.Volumes(&Volumes::Stub::GetSecret, request));
+      data.insert(reply.secret().data().begin(), reply.secret().data().end());
+    }
+    return data;
+  }
+
+ private:
+  CriClient& node_;
+};
+
 }  // namespace
 
 struct PodRunner::Launch {
@@ -149,7 +179,8 @@ absl::StatusOr<PodRunner::Outcome> PodRunner::Apply(const Pod& pod) {
   launch.facts.uid = launch.instance.uid;
   launch.facts.node_name = options_.node.name;
   launch.facts.host_ip = options_.node.ip;
-  CRISP_ASSIGN_OR_RETURN(launch.sources, EnvironmentSources::Fetch(node_, pod));
+  NodeObjects objects(&node_);
+  CRISP_ASSIGN_OR_RETURN(launch.sources, EnvironmentSources::Fetch(objects, pod));
   launch.config = MakeSandboxConfig(pod, launch.instance);
   for (const auto* list : {&pod.init_containers, &pod.containers}) {
     for (const Container& container : *list) {

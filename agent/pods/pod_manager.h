@@ -19,7 +19,6 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
-#include "agent/cri_client.h"
 #include "agent/events/event_recorder.h"
 #include "agent/node_facts.h"
 #include "agent/store/object_store.h"
@@ -27,11 +26,15 @@
 
 namespace crisp::agent {
 
+class CriClient;
+
 struct PodManagerOptions {
-  std::string node_name;                 // spec.nodeName of the pods that are ours.
+  std::string node_name;  // spec.nodeName of the pods that are ours.
   NodeFacts node;
   std::string log_root = "/var/log/pods";
-  absl::Duration back_off = absl::Seconds(10);      // The first; doubles.
+  // Per pod: what the agent itself mounts into containers.
+  std::string pod_root = "/var/lib/crisp/agent/pods";
+  absl::Duration back_off = absl::Seconds(10);  // The first; doubles.
   absl::Duration max_back_off = absl::Minutes(5);
   absl::Duration back_off_reset = absl::Minutes(10);  // Of running.
   bool legacy_env_names = false;  // Skip names that are no C identifiers, with an event.
