@@ -39,7 +39,7 @@ void ReadHttpGet(ObjectReader& action, HttpGetAction* out) {
   ReadPortRef(action, &out->port);
   action.Read("host", &out->host);
   action.Read("path", &out->path);
-  if (out->path.empty()) out->path = "/";
+  if (out->path.empty()) out->path.push_back('/');
   action.ReadChoice("scheme", {"HTTP", "HTTPS"}, &out->scheme);
   action.Each("httpHeaders", [&](ObjectReader& header) {
     std::string name, value;

@@ -1,4 +1,4 @@
-// Which pods a controller calls its own, by their labels.
+// Which pods a controller calls its own, or a user asks for with -l, by their labels.
 //
 // Values. Threads: const calls from any.
 #ifndef CRISP_AGENT_OBJECTS_SELECTOR_H_
@@ -9,6 +9,8 @@
 #include <string>
 #include <vector>
 
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
 #include "agent/manifest/object_reader.h"
 #include "agent/store/object.h"
 
@@ -21,6 +23,9 @@ class Selector {
   static Selector ReadMap(ObjectReader& parent, const char* name);
   // {matchLabels: ..., matchExpressions: [...]}.
   static Selector ReadLabelSelector(ObjectReader& selector);
+  // kubectl's -l: "app=web,tier!=db,env in (a,b),zone notin (c),gpu,!old". Empty text
+  // selects everything; InvalidArgument names the requirement.
+  static absl::StatusOr<Selector> Parse(absl::string_view text);
   // The selector of a stored controller, which was valid when it was stored.
   static Selector Of(const Json& controller);
 
@@ -40,6 +45,8 @@ class Selector {
 
     bool Matches(const std::string* value) const;
   };
+
+  static absl::StatusOr<Requirement> ParseOne(absl::string_view text);
 
   std::vector<Requirement> requirements_;
 };
