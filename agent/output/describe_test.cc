@@ -86,13 +86,14 @@ TEST(DescribeTest, PodAsKubectlLaysItOut) {
   EXPECT_THAT(text, HasSubstr("      IP:   (v1:status.podIP)\n"));
   EXPECT_THAT(text, HasSubstr("      /etc/x from conf (ro,path=\"x\")\n"));
   EXPECT_THAT(text, HasSubstr("Conditions:\n  Type   Status\n  ----   ------\n  Ready  True\n"));
-  EXPECT_THAT(text, HasSubstr("    Type:      ConfigMap (a volume populated by a ConfigMap)\n"
-                              "    Name:      cfg\n"
-                              "    Optional:  true\n"));
+  EXPECT_THAT(text, HasSubstr("    Type:        ConfigMap (a volume populated by a ConfigMap)\n"
+                              "    Name:        cfg\n"
+                              "    Optional:    true\n"
+                              "QoS Class:       Burstable\n"));
   EXPECT_THAT(text, HasSubstr("Events:\n"
-                              "  Type     Reason   Age                From     Message\n"
-                              "  ----     ------   ---                ----     -------\n"
-                              "  Warning  BackOff  5s (x3 over 5m)    kubelet  Back-off restarting "
+                              "  Type     Reason   Age              From     Message\n"
+                              "  ----     ------   ---              ----     -------\n"
+                              "  Warning  BackOff  5s (x3 over 5m)  kubelet  Back-off restarting "
                               "failed container\n"));
 }
 
@@ -103,7 +104,7 @@ TEST(DescribeTest, APodThatIsHardlyThere) {
                Context());
   EXPECT_THAT(text, HasSubstr("Node:             <none>\n"));
   EXPECT_THAT(text, HasSubstr("    State:          Waiting\n"));
-  EXPECT_THAT(text, HasSubstr("Events:          <none>\n"));
+  EXPECT_THAT(text, HasSubstr("\nEvents:             <none>\n"));
 }
 
 TEST(DescribeTest, SecretsAreNotShown) {
@@ -164,13 +165,13 @@ TEST(DescribeTest, NodeAndJob) {
                context);
   EXPECT_THAT(node, HasSubstr("Non-terminated Pods:"));
   EXPECT_THAT(node, HasSubstr("(1 in total)"));
-  EXPECT_THAT(node, HasSubstr("default    web   Running"));
+  EXPECT_THAT(node, HasSubstr("  default                     web   Running"));
   const std::string job =
       Describe(Json::parse(R"({"kind": "Job", "metadata": {"name": "j", "namespace": "default"},
         "spec": {"completions": 1}, "status": {"succeeded": 1,
         "startTime": "2027-01-15T07:00:00Z", "completionTime": "2027-01-15T07:00:09Z"}})"),
                context);
-  EXPECT_THAT(job, HasSubstr("Duration:        9s\n"));
+  EXPECT_THAT(job, HasSubstr("Duration:       9s\n"));
   EXPECT_THAT(job, HasSubstr("0 Active (0 Ready) / 1 Succeeded / 0 Failed\n"));
 }
 

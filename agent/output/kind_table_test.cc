@@ -18,7 +18,8 @@ std::string Ago(absl::Duration age) {
 }
 
 // A pod with these statuses of containers and init containers.
-Json Pod(const Json& containers, const Json& inits = Json::array(), const char* phase = "Running") {
+Json Pod(const std::vector<Json>& containers, const std::vector<Json>& inits = {},
+         const char* phase = "Running") {
   Json pod = {{"kind", "Pod"},
               {"metadata", {{"name", "web"}, {"creationTimestamp", Ago(absl::Minutes(5))}}},
               {"spec", {{"containers", Json::array()}, {"initContainers", Json::array()}}},
@@ -33,6 +34,8 @@ Json Pod(const Json& containers, const Json& inits = Json::array(), const char* 
   pod["status"]["initContainerStatuses"] = inits;
   return pod;
 }
+
+using List = std::vector<Json>;
 
 Json Running(const char* name = "c", int restarts = 0) {
   return {{"name", name},
@@ -52,9 +55,9 @@ Json Ended(const char* reason, int code, int signal = 0) {
 }
 
 TEST(PodStatusTest, SaysWhatKubectlSays) {
-  Json deleted = Pod({Running()});
+  Json deleted = Pod(List{Running()});
   deleted["metadata"]["deletionTimestamp"] = Ago(absl::Seconds(1));
-  Json evicted = Pod(Json::array(), Json::array(), "Failed");
+  Json evicted = Pod(List{}, List{}, "Failed");
   evicted["status"]["reason"] = "Evicted";
   Json sidecar = Running("s");
   sidecar["sidecar"] = true;
@@ -63,28 +66,30 @@ TEST(PodStatusTest, SaysWhatKubectlSays) {
     const char* status;
     int ready, total;
   } cases[] = {
-      {Pod({Running(), Running("d")}), "Running", 2, 2},
-      {Pod({Waiting("ContainerCreating")}, Json::array(), "Pending"), "ContainerCreating", 0, 1},
-      {Pod({Waiting("CrashLoopBackOff"), Running("d")}), "CrashLoopBackOff", 1, 2},
-      {Pod({Ended("Completed", 0)}, Json::array(), "Succeeded"), "Completed", 0, 1},
-      {Pod({Ended("OOMKilled", 137)}, Json::array(), "Failed"), "OOMKilled", 0, 1},
-      {Pod({Ended("", 3)}, Json::array(), "Failed"), "ExitCode:3", 0, 1},
-      {Pod({Ended("", 137, 9)}, Json::array(), "Failed"), "Signal:9", 0, 1},
-      {Pod({Waiting("PodInitializing")}, {Running("i")}, "Pending"), "Init:0/1", 0, 1},
-      {Pod({Waiting("PodInitializing")}, {Ended("Completed", 0), Waiting("PodInitializing", "j")},
-           "Pending"),
+      {Pod(List{Running(), Running("d")}), "Running", 2, 2},
+      {Pod(List{Waiting("ContainerCreating")}, List{}, "Pending"), "ContainerCreating", 0, 1},
+      {Pod(List{Waiting("CrashLoopBackOff"), Running("d")}), "CrashLoopBackOff", 1, 2},
+      {Pod(List{Ended("Completed", 0)}, List{}, "Succeeded"), "Completed", 0, 1},
+      {Pod(List{Ended("OOMKilled", 137)}, List{}, "Failed"), "OOMKilled", 0, 1},
+      {Pod(List{Ended("", 3)}, List{}, "Failed"), "ExitCode:3", 0, 1},
+      {Pod(List{Ended("", 137, 9)}, List{}, "Failed"), "Signal:9", 0, 1},
+      {Pod(List{Waiting("PodInitializing")}, List{Running("i")}, "Pending"), "Init:0/1", 0, 1},
+      {Pod(List{Waiting("PodInitializing")},
+           List{Ended("Completed", 0), Waiting("PodInitializing", "j")}, "Pending"),
        "Init:1/2", 0, 1},
-      {Pod({Waiting("PodInitializing")}, {Ended("Error", 1)}, "Pending"), "Init:Error", 0, 1},
-      {Pod({Waiting("PodInitializing")}, {Ended("", 4)}, "Pending"), "Init:ExitCode:4", 0, 1},
-      {Pod({Waiting("PodInitializing")}, {Waiting("CrashLoopBackOff", "i")}, "Pending"),
-       "Init:CrashLoopBackOff", 0, 1},
-      {Pod({Waiting("PodInitializing")}, {Ended("Completed", 0)}, "Pending"), "PodInitializing", 0,
+      {Pod(List{Waiting("PodInitializing")}, List{Ended("Error", 1)}, "Pending"), "Init:Error", 0,
        1},
-      {Pod({Running()}, {sidecar}), "Running", 2, 2},
-      {Pod({Ended("Completed", 0), Running("d")}), "NotReady", 1, 2},
+      {Pod(List{Waiting("PodInitializing")}, List{Ended("", 4)}, "Pending"), "Init:ExitCode:4", 0,
+       1},
+      {Pod(List{Waiting("PodInitializing")}, List{Waiting("CrashLoopBackOff", "i")}, "Pending"),
+       "Init:CrashLoopBackOff", 0, 1},
+      {Pod(List{Waiting("PodInitializing")}, List{Ended("Completed", 0)}, "Pending"),
+       "PodInitializing", 0, 1},
+      {Pod(List{Running()}, List{sidecar}), "Running", 2, 2},
+      {Pod(List{Ended("Completed", 0), Running("d")}), "NotReady", 1, 2},
       {deleted, "Terminating", 1, 1},
       {evicted, "Evicted", 0, 0},
-      {Pod(Json::array(), Json::array(), "Pending"), "Pending", 0, 0},
+      {Pod(List{}, List{}, "Pending"), "Pending", 0, 0},
   };
   for (const auto& test : cases) {
     const PodStatusSummary summary = SummarisePod(test.pod);
@@ -97,12 +102,12 @@ TEST(PodStatusTest, SaysWhatKubectlSays) {
 TEST(PodStatusTest, RestartsWithTheLastOne) {
   Json container = Running("c", 2);
   container["lastState"]["terminated"]["finishedAt"] = Ago(absl::Minutes(5));
-  EXPECT_EQ(RestartsText(SummarisePod(Pod({container})), kNow), "2 (5m ago)");
-  EXPECT_EQ(RestartsText(SummarisePod(Pod({Running("c", 2)})), kNow), "2");
+  EXPECT_EQ(RestartsText(SummarisePod(Pod(List{container})), kNow), "2 (5m ago)");
+  EXPECT_EQ(RestartsText(SummarisePod(Pod(List{Running("c", 2)})), kNow), "2");
   // What the init containers did is past once they are done.
   Json init = Ended("Completed", 0);
   init["restartCount"] = 4;
-  EXPECT_EQ(RestartsText(SummarisePod(Pod({Running("c", 1)}, {init})), kNow), "1");
+  EXPECT_EQ(RestartsText(SummarisePod(Pod(List{Running("c", 1)}, List{init})), kNow), "1");
 }
 
 Row RowOf(const char* kind, const Json& object, TableOptions options = {}) {
@@ -114,7 +119,7 @@ Row RowOf(const char* kind, const Json& object, TableOptions options = {}) {
 }
 
 TEST(KindTableTest, PodsWide) {
-  Json pod = Pod({Running()});
+  Json pod = Pod(List{Running()});
   pod["status"]["podIP"] = "10.85.0.7";
   pod["spec"]["nodeName"] = "here";
   EXPECT_THAT(RowOf("Pod", pod), ElementsAre("web", "1/1", "Running", "0", "5m"));
