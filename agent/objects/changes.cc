@@ -128,6 +128,27 @@ absl::StatusOr<Changed> ApplyObject(ObjectStore* store, Json object, bool dry_ru
   return out;
 }
 
+absl::StatusOr<Changed> PatchObject(ObjectStore* store, const ObjectKey& key, const Json& patch) {
+  if (!patch.is_object()) return absl::InvalidArgumentError("a patch must be a JSON map");
+  Changed out;
+  CRISP_ASSIGN_OR_RETURN(out.object, store->Update(key, [&](Json& object) -> absl::Status {
+    CRISP_RETURN_IF_ERROR(NotStatic(object));
+    out.warnings.clear();
+    Json patched = object;
+    patched.merge_patch(patch);
+    if (KeyOf(patched) != key || At(patched, "apiVersion") != At(object, "apiVersion")) {
+      return absl::InvalidArgumentError(absl::StrCat(
+          "The ", key.kind, " \"", key.name,
+          "\" is invalid: metadata.name: Forbidden: a patch must not change who an object is"));
+    }
+    CRISP_RETURN_IF_ERROR(PrepareUpdate(object, &patched, &out.warnings));
+    out.what = patched == object ? Changed::What::kUnchanged : Changed::What::kConfigured;
+    object = std::move(patched);
+    return absl::OkStatus();
+  }));
+  return out;
+}
+
 absl::StatusOr<Changed> ScaleObject(ObjectStore* store, const ObjectKey& key, int32_t replicas,
                                     std::optional<int32_t> current) {
   if (key.kind != "Deployment" && key.kind != "ReplicaSet" && key.kind != "ReplicationController") {

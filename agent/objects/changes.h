@@ -1,4 +1,4 @@
-// What a user does to objects: create, apply, scale, label, delete.
+// What a user does to objects: create, apply, patch, scale, label, delete.
 //
 // Each checks, fills in what an API server fills in, and writes to the store in one step.
 // Controllers write to the store themselves.
@@ -34,6 +34,9 @@ struct Changed {
 
 absl::StatusOr<Changed> CreateObject(ObjectStore* store, Json object, bool dry_run);
 absl::StatusOr<Changed> ApplyObject(ObjectStore* store, Json object, bool dry_run);
+
+// An RFC 7386 merge patch. What was applied last stays as it was.
+absl::StatusOr<Changed> PatchObject(ObjectStore* store, const ObjectKey& key, const Json& patch);
 
 absl::StatusOr<Changed> ScaleObject(ObjectStore* store, const ObjectKey& key, int32_t replicas,
                                     std::optional<int32_t> current);

@@ -158,6 +158,24 @@ TEST_F(ChangesTest, LabelsAndScales) {
               StatusIs(absl::StatusCode::kInvalidArgument));
 }
 
+TEST_F(ChangesTest, APatchLeavesTheLastAppliedManifest) {
+  ASSERT_OK_AND_ASSIGN(const Changed applied,
+                       ApplyObject(store_.get(), FromYaml(kDeployment), false));
+  const ObjectKey key = KeyOf(*applied.object);
+  const Json patch = FromYaml(
+      "{spec: {template: {metadata: {annotations: {kubectl.kubernetes.io/restartedAt: now}}}}}");
+  ASSERT_OK_AND_ASSIGN(Changed made, PatchObject(store_.get(), key, patch));
+  EXPECT_EQ(made.what, What::kConfigured);
+  EXPECT_EQ(NumberAt(*made.object, "metadata.generation"), 2);
+  EXPECT_EQ(AnnotationOf(*made.object, kLastApplied), AnnotationOf(*applied.object, kLastApplied));
+  ASSERT_OK_AND_ASSIGN(made, PatchObject(store_.get(), key, patch));
+  EXPECT_EQ(made.what, What::kUnchanged);
+  EXPECT_THAT(PatchObject(store_.get(), key, FromYaml("{metadata: {name: other}}")),
+              StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("who an object is")));
+  EXPECT_THAT(PatchObject(store_.get(), key, FromYaml("{spec: {replicas: -1}}")),
+              StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("spec.replicas")));
+}
+
 TEST_F(ChangesTest, DeleteMarksPodsThatRun) {
   ASSERT_OK(CreateObject(store_.get(), Pod("waits"), false));
   ASSERT_OK(CreateObject(store_.get(), Pod("runs"), false));
