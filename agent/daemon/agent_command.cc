@@ -7,8 +7,10 @@
 #include <iterator>
 #include <memory>
 #include <ostream>
+#include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_split.h"
 #include "absl/time/time.h"
 #include "agent/daemon/daemon.h"
 #include "base/log.h"
@@ -70,6 +72,21 @@ void AddOptions(CLI::App& app, CommandLine* line) {
       ->type_name("DIR");
   app.add_option("--manifest-url", o.manifest_url, "Static pods from an HTTP server, polled")
       ->type_name("URL");
+  app.add_option_function<std::vector<std::string>>(
+         "--manifest-url-header",
+         [&o](const std::vector<std::string>& headers) {
+           for (const std::string& header : headers) {
+             const std::pair<std::string, std::string> parts =
+                 absl::StrSplit(header, absl::MaxSplits(':', 1));
+             if (parts.first.empty() || parts.second.empty()) {
+               throw CLI::ValidationError("--manifest-url-header",
+                                          absl::StrCat(header, " is not KEY:VALUE"));
+             }
+             o.manifest_url_headers.push_back(parts);
+           }
+         },
+         "A header that the URL is asked with; may be repeated")
+      ->type_name("KEY:VALUE");
   AddDuration(app, "--file-check-frequency", &o.file_check_frequency,
               "How often the directory is read although nothing in it seems to change");
   AddDuration(app, "--http-check-frequency", &o.http_check_frequency, "How often the URL is read");

@@ -13,6 +13,7 @@
 #include "agent/service/server.h"
 #include "agent/service/service_context.h"
 #include "agent/service/stats_reader.h"
+#include "agent/static_pods/static_pods.h"
 #include "agent/store/object_store.h"
 #include "base/clock.h"
 #include "base/log.h"
@@ -47,6 +48,7 @@ struct Daemon::Parts {
   std::unique_ptr<StatsReader> stats;
   std::unique_ptr<PodManager> pods;
   std::unique_ptr<Controllers> controllers;
+  std::unique_ptr<StaticPods> static_pods;
   ServiceContext context;
   std::unique_ptr<AgentServer> server;
 };
@@ -125,7 +127,16 @@ absl::Status Daemon::Parts::RunPods() {
   controllers = std::make_unique<Controllers>(
       ControllerContext{store.get(), events.get(), Clock::Real(), node.name, options.back_off});
   controllers->Start();
-  return absl::OkStatus();
+  StaticPodsOptions sources;
+  sources.node_name = node.name;
+  sources.directory = options.pod_manifest_path;
+  sources.url = options.manifest_url;
+  sources.url_headers = options.manifest_url_headers;
+  sources.url_period = options.http_check_frequency;
+  sources.directory_period = options.file_check_frequency;
+  static_pods =
+      std::make_unique<StaticPods>(store.get(), events.get(), Clock::Real(), std::move(sources));
+  return Annotate(static_pods->Start(), "read static pods");
 }
 
 absl::StatusOr<std::unique_ptr<Daemon>> Daemon::Start(DaemonOptions options) {
@@ -149,6 +160,7 @@ Daemon::~Daemon() = default;
 
 void Daemon::Stop() {
   parts_->server->Stop(kShutdownGrace);
+  parts_->static_pods->Stop();
   parts_->controllers->Stop();
   parts_->pods->Stop();
   parts_->monitor->Stop();

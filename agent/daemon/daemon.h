@@ -12,6 +12,8 @@
 
 #include <memory>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
@@ -26,6 +28,7 @@ struct DaemonOptions {
   std::string log_root = "/var/log/pods";
   std::string pod_manifest_path;  // A directory of static pods; empty for none.
   std::string manifest_url;       // Where else static pods are read from; empty for none.
+  std::vector<std::pair<std::string, std::string>> manifest_url_headers;
   absl::Duration file_check_frequency = absl::Seconds(20);
   absl::Duration http_check_frequency = absl::Seconds(20);
   absl::Duration back_off = absl::Seconds(10);

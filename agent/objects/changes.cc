@@ -24,11 +24,11 @@ absl::Status Conflict(const ObjectKey& key, absl::string_view why) {
 absl::Status NotStatic(const Json& object) {
   const std::string source = AnnotationOf(object, kConfigSource);
   if (source.empty() || source == "api") return absl::OkStatus();
-  const std::string from = AnnotationOf(object, "crisp.io/config.path");
-  return absl::FailedPreconditionError(
-      absl::StrCat("pods \"", KeyOf(object).name, "\" is a static pod: ",
-                   source == "file" ? "remove or change its file" : "take it out of its source",
-                   from.empty() ? "" : " ", from));
+  const std::string from = AnnotationOf(object, kConfigPath);
+  return absl::FailedPreconditionError(absl::StrCat(
+      "pods \"", KeyOf(object).name,
+      "\" is a static pod: ", source == "file" ? "remove its file" : "take it out of its source",
+      from.empty() ? "" : " ", from));
 }
 
 absl::StatusOr<Changed> CreatePrepared(ObjectStore* store, const Json& manifest, bool dry_run) {

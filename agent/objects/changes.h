@@ -24,6 +24,8 @@ namespace crisp::agent {
 inline constexpr char kLastApplied[] = "kubectl.kubernetes.io/last-applied-configuration";
 // On a pod whose source is a file or a URL and not an object.
 inline constexpr char kConfigSource[] = "kubernetes.io/config.source";
+// Beside it: the file, or the URL.
+inline constexpr char kConfigPath[] = "crisp.io/config.path";
 
 struct Changed {
   enum class What { kUnchanged, kCreated, kConfigured };

@@ -200,11 +200,11 @@ TEST_F(ChangesTest, DeleteMarksPodsThatRun) {
 TEST_F(ChangesTest, StaticPodsAreTheirFiles) {
   Json pod = Pod("web");
   pod["metadata"]["annotations"] = {{kConfigSource, "file"},
-                                    {"crisp.io/config.path", "/etc/crisp/manifests/web.yaml"}};
+                                    {kConfigPath, "/etc/crisp/manifests/web.yaml"}};
   ASSERT_OK(CreateObject(store_.get(), pod, false));
   EXPECT_THAT(DeleteObject(store_.get(), &store_.clock, {"Pod", "default", "web"}, {}),
               StatusIs(absl::StatusCode::kFailedPrecondition,
-                       "pods \"web\" is a static pod: remove or change its file "
+                       "pods \"web\" is a static pod: remove its file "
                        "/etc/crisp/manifests/web.yaml"));
 }
 
