@@ -66,6 +66,11 @@ void Controllers::RunUntilIdle() {
 
 void Controllers::Process(const WorkQueue::Item& item) {
   const absl::StatusOr<absl::Duration> again = controllers_[item.controller]->Reconcile(item.key);
+  if (absl::IsNotFound(again.status())) {
+    // It went while it was worked on.
+    queue_.Add(item, kFirstRetry);
+    return;
+  }
   if (!again.ok()) {
     const int failures = ++failures_[item];
     const absl::Duration wait =

@@ -2,9 +2,11 @@
 
 #include <utility>
 
+#include "absl/strings/str_cat.h"
 #include "agent/controllers/controllers.h"
 #include "agent/cri_client.h"
 #include "agent/events/store_event_recorder.h"
+#include "agent/manifest/names.h"
 #include "agent/node/node_keeper.h"
 #include "agent/node/runtime_monitor.h"
 #include "agent/node/volume_pusher.h"
@@ -65,6 +67,10 @@ absl::Status Daemon::Parts::OpenObjects() {
     node.name = known;
   }
   if (node.name.empty()) node.name = "localhost";
+  if (const std::string wrong = SubdomainError(node.name); !wrong.empty()) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("--node-name: Invalid value: \"", node.name, "\": ", wrong));
+  }
   events = StoreEventRecorder::Create(store.get(), Clock::Real(), node.name);
   keeper = std::make_unique<NodeKeeper>(store.get(), events.get(), Clock::Real(), node);
   return Annotate(keeper->Register(), "register the node");

@@ -238,7 +238,10 @@ void ReadMetadata(ObjectReader& document, ObjectMeta* out) {
     for (const auto& [key, value] : out->annotations) {
       const std::string wrong = LabelKeyError(absl::AsciiStrToLower(key));
       if (!wrong.empty()) meta.Invalid("annotations", key, wrong);
-      bytes += key.size() + value.size();
+      // The agent's own, which is as large as the manifest.
+      if (key != "kubectl.kubernetes.io/last-applied-configuration") {
+        bytes += key.size() + value.size();
+      }
     }
     if (bytes > kMaxAnnotations) {
       meta.Fail("annotations",

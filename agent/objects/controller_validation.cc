@@ -133,7 +133,13 @@ void ValidateDaemonSet(ObjectReader& spec) {
   spec.Object("updateStrategy", [](ObjectReader& strategy) {
     std::string type;
     strategy.ReadChoice("type", {"OnDelete", "RollingUpdate"}, &type);
-    ValidateRolling(strategy);
+    strategy.Object("rollingUpdate", [](ObjectReader& rolling) {
+      const auto surge = ReadIntOrPercent(rolling, "maxSurge");
+      if (surge.has_value() && surge->value > 0) {
+        rolling.Warn("maxSurge", "has no effect: the one pod ends before the next begins");
+      }
+      ReadIntOrPercent(rolling, "maxUnavailable");
+    });
   });
 }
 

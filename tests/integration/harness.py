@@ -86,7 +86,8 @@ class Node:
     def __init__(self, cni=None, config="", images=True):
         tools.need_root()
         self.base = tempfile.mkdtemp(prefix="crisp-", dir="/tmp")
-        self.name = os.path.basename(self.base)
+        # Also the Node's name, which has no underscore.
+        self.name = os.path.basename(self.base).replace("_", "x")
         self.root, self.state = f"{self.base}/root", f"{self.base}/state"
         self.cni_conf, self.cni_data = f"{self.base}/cni/net.d", f"{self.base}/cni/data"
         self.logs, self.certs = f"{self.base}/logs", f"{self.base}/certs.d"
