@@ -459,7 +459,8 @@ TEST_F(ControllersTest, AJobCountsEachPodOnce) {
   Restart();
   // Somebody tidies up: what was counted stays so.
   for (const ObjectPtr& pod : Pods(false)) {
-    if (PhaseOf(*pod) == "Succeeded") ASSERT_OK(store_->Remove(KeyOf(*pod)));
+    if (PhaseOf(*pod) != "Succeeded") continue;
+    ASSERT_OK(store_->Remove(KeyOf(*pod)));
   }
   Run();
   EXPECT_EQ(NumberAt(Get("Job", "sum"), "status.succeeded"), 1);

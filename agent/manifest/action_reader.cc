@@ -91,9 +91,9 @@ void ReadSleep(ObjectReader& action, SleepAction* out) {
 
 // 0 is taken for the default, as Kubernetes takes it.
 void ReadTime(ObjectReader& probe, const char* name, int32_t* out) {
-  int32_t value = 0;
-  probe.Read(name, &value, 0, std::numeric_limits<int32_t>::max());
-  if (value != 0) *out = value;
+  std::optional<int64_t> value;
+  probe.ReadCount(name, &value);
+  if (probe.ok() && value.value_or(0) != 0) *out = static_cast<int32_t>(*value);
 }
 
 void ReadHook(ObjectReader& lifecycle, const char* name, std::optional<LifecycleHandler>* out) {

@@ -170,7 +170,7 @@ void ObjectReader::Read(const char* name, std::optional<int64_t>* out, int64_t m
   const bool fits =
       !found->is_number_unsigned() || found->get<uint64_t>() <= static_cast<uint64_t>(INT64_MAX);
   if (!fits || found->get<int64_t>() < min || found->get<int64_t>() > max) {
-    const bool open = max == std::numeric_limits<int64_t>::max() || max == INT32_MAX;
+    const bool open = max == std::numeric_limits<int64_t>::max();
     return Invalid(name, *found,
                    open ? absl::StrCat("must be greater than or equal to ", min)
                         : absl::StrCat("must be between ", min, " and ", max, ", inclusive"));
@@ -182,6 +182,14 @@ void ObjectReader::Read(const char* name, int32_t* out, int32_t min, int32_t max
   std::optional<int64_t> value;
   Read(name, &value, min, max);
   if (value.has_value()) *out = static_cast<int32_t>(*value);
+}
+
+void ObjectReader::ReadCount(const char* name, std::optional<int64_t>* out) {
+  Read(name, out, 0);
+  if (out->value_or(0) > std::numeric_limits<int32_t>::max()) {
+    Invalid(name, **out,
+            absl::StrCat("must be less than or equal to ", std::numeric_limits<int32_t>::max()));
+  }
 }
 
 void ObjectReader::Read(const char* name, std::vector<std::string>* out) {

@@ -54,6 +54,8 @@ class ObjectReader {
   void Read(const char* name, std::optional<int64_t>* out, int64_t min = 0,
             int64_t max = std::numeric_limits<int64_t>::max());
   void Read(const char* name, int32_t* out, int32_t min, int32_t max);
+  // A number that counts something: from 0 on, as far as 32 bits go.
+  void ReadCount(const char* name, std::optional<int64_t>* out);
   void Read(const char* name, std::vector<std::string>* out);
   void Read(const char* name, std::map<std::string, std::string>* out);
   // Text that must be one of `allowed`.

@@ -15,11 +15,9 @@
 namespace crisp::agent {
 namespace {
 
-constexpr int64_t kMost = INT32_MAX;
-
 std::optional<int64_t> ReadCount(ObjectReader& spec, const char* name) {
   std::optional<int64_t> count;
-  spec.Read(name, &count, 0, kMost);
+  spec.ReadCount(name, &count);
   return count;
 }
 

@@ -3,13 +3,13 @@
 #include <string>
 #include <utility>
 
-#include "absl/random/random.h"
 #include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
 #include "agent/manifest/quantity.h"
 #include "agent/objects/defaults.h"
 #include "agent/objects/kinds.h"
 #include "agent/objects/validation.h"
+#include "base/ids.h"
 #include "base/status_macros.h"
 
 namespace crisp::agent {
@@ -72,10 +72,11 @@ std::string QosClass(const Json& pod) {
 
 std::string GenerateName(const std::string& prefix) {
   static constexpr char kAlphabet[] = "bcdfghjklmnpqrstvwxz2456789";
-  thread_local absl::BitGen random;
   std::string name = prefix.substr(0, kMaxGeneratedPrefix);
-  for (int i = 0; i < 5; ++i) {
-    name += kAlphabet[absl::Uniform(random, size_t{0}, sizeof(kAlphabet) - 1)];
+  const std::string random = RandomHex(20);
+  for (size_t i = 0; i < 5; ++i) {
+    const int number = std::stoi(random.substr(4 * i, 4), nullptr, 16);
+    name += kAlphabet[static_cast<size_t>(number) % (sizeof(kAlphabet) - 1)];
   }
   return name;
 }
