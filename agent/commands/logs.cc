@@ -143,7 +143,9 @@ class Logs {
   // Waits, when following, until a container that is on its way has begun.
   absl::StatusOr<ResolvedContainer> Begun(const Source& source) {
     ResolvedContainer container = source.container;
-    const PodProgress progress(session_, ns_);
+    std::optional<PodProgress> progress;
+    // Several at once would draw over one another.
+    if (container.id.empty() && sources_.size() == 1) progress.emplace(session_, ns_);
     while (container.id.empty()) {
       const std::string reason = container.waiting_reason;
       const bool on_its_way =

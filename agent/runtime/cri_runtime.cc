@@ -21,7 +21,7 @@ using runtime::v1::RuntimeService;
 
 // kubelet's bounds: what the runtime may take, besides what the call itself asks for.
 constexpr absl::Duration kTimeout = absl::Minutes(2);
-constexpr absl::Duration kSandboxTimeout = 2 * kTimeout;
+constexpr absl::Duration kSandboxTimeout = absl::Minutes(4);
 
 // Gone is as good as stopped and removed.
 absl::Status Gone(const absl::Status& status) {
