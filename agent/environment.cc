@@ -1,8 +1,11 @@
 #include "agent/environment.h"
 
+#include <optional>
 #include <set>
 
+#include "absl/numeric/int128.h"
 #include "absl/strings/ascii.h"
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "absl/strings/strip.h"
@@ -51,6 +54,36 @@ std::string FieldValue(const Pod& pod, const PodFacts& facts, absl::string_view 
   if (absl::ConsumePrefix(&path, "metadata.labels['")) return FromMap(pod.labels, path);
   if (absl::ConsumePrefix(&path, "metadata.annotations['")) return FromMap(pod.annotations, path);
   return "";
+}
+
+// In units of the divisor, rounded up.
+absl::StatusOr<std::string> ResourceValue(const Pod& pod, const Container& own,
+                                          const PodFacts& facts, const EnvVar& var) {
+  const ResourceSelector& selector = *var.resource;
+  const Container* container = selector.container.empty() ? &own : nullptr;
+  for (const auto* list : {&pod.init_containers, &pod.containers}) {
+    for (const Container& one : *list) {
+      if (one.name == selector.container) container = &one;
+    }
+  }
+  if (container == nullptr) {
+    return absl::NotFoundError(absl::StrCat(var.path, " (", var.name, "): there is no container ",
+                                            selector.container, " in the pod"));
+  }
+  const Resources& r = container->resources;
+  // A request that is absent takes the limit; a limit that is absent is the whole node.
+  const bool cpu = absl::EndsWith(selector.resource, ".cpu");
+  const bool limit = absl::StartsWith(selector.resource, "limits.");
+  std::optional<int64_t> amount = cpu ? r.cpu_limit_milli : r.memory_limit_bytes;
+  if (limit && !amount.has_value()) {
+    amount = cpu ? facts.node_cpu_milli : facts.node_memory_bytes;
+  } else if (!limit) {
+    const auto& request = cpu ? r.cpu_request_milli : r.memory_request_bytes;
+    if (request.has_value()) amount = request;
+  }
+  const absl::int128 milli = absl::int128(amount.value_or(0)) * (cpu ? 1 : 1000);
+  const absl::int128 divisor = selector.divisor_milli;
+  return absl::StrCat(static_cast<int64_t>((milli + divisor - 1) / divisor));
 }
 
 bool IsCIdentifier(absl::string_view name) {
@@ -147,6 +180,8 @@ absl::StatusOr<Environment> EnvironmentSources::Resolve(const Pod& pod, const Co
       if (!found.ok()) return found.status();
       CRISP_RETURN_IF_ERROR(CheckValue(var.path, var.name, *found));
       value = *std::move(found);
+    } else if (var.resource.has_value()) {
+      CRISP_ASSIGN_OR_RETURN(value, ResourceValue(pod, container, facts, var));
     } else if (!var.field_path.empty()) {
       value = FieldValue(pod, facts, var.field_path);
     } else {

@@ -10,6 +10,7 @@
 #ifndef CRISP_AGENT_ENVIRONMENT_H_
 #define CRISP_AGENT_ENVIRONMENT_H_
 
+#include <cstdint>
 #include <map>
 #include <string>
 #include <utility>
@@ -26,6 +27,8 @@ namespace crisp::agent {
 struct PodFacts {
   std::string uid, node_name, host_ip, pod_ip;
   std::vector<std::string> pod_ips;
+  // What the node has: a container without a limit may use all of it.
+  int64_t node_cpu_milli = 0, node_memory_bytes = 0;
 };
 
 // Name and value, in the order in which they were first set.

@@ -1,5 +1,6 @@
 #include "agent/manifest/container_reader.h"
 
+#include <algorithm>
 #include <set>
 
 #include "absl/strings/match.h"
@@ -34,6 +35,22 @@ void ReadKeySelector(ObjectReader& source, const char* name, ObjectKind kind, En
   });
 }
 
+void ReadResourceSelector(ObjectReader& ref, ResourceSelector* out) {
+  ref.Read("containerName", &out->container);
+  ref.Require("resource", &out->resource);
+  const auto known = {"limits.cpu", "limits.memory", "requests.cpu", "requests.memory"};
+  if (ref.ok() && std::find(known.begin(), known.end(), out->resource) == known.end()) {
+    ref.Invalid("resource", out->resource, "must be cpu or memory, of limits or requests");
+  }
+  const nlohmann::json* divisor = ref.Raw("divisor");
+  if (divisor == nullptr) return;
+  const auto amount =
+      ParseMilliQuantity(divisor->is_string() ? divisor->get<std::string>() : divisor->dump());
+  if (!amount.ok()) return ref.Invalid("divisor", *divisor, amount.status().message());
+  // Kubernetes takes 0 as not set.
+  if (*amount > 0) out->divisor_milli = *amount;
+}
+
 void ReadEnv(ObjectReader& env, EnvVar* var) {
   var->path = env.path();
   env.Require("name", &var->name);
@@ -56,11 +73,16 @@ void ReadEnv(ObjectReader& env, EnvVar* var) {
       }
       ++sources;
     });
-    source.NotYet({"resourceFieldRef", "fileKeyRef"});
+    source.Object("resourceFieldRef", [&](ObjectReader& ref) {
+      ReadResourceSelector(ref, &var->resource.emplace());
+      ++sources;
+    });
+    source.NotYet({"fileKeyRef"});
     source.Finish();
     if (sources == 0) {
       source.Invalid("", "",
-                     "must specify one of: `fieldRef`, `configMapKeyRef` or `secretKeyRef`");
+                     "must specify one of: `fieldRef`, `resourceFieldRef`, `configMapKeyRef` or "
+                     "`secretKeyRef`");
     }
     if (sources > 1) {
       source.Invalid("", "", "may not have more than one field specified at a time");

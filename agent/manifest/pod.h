@@ -27,6 +27,13 @@ struct KeySelector {
   bool optional = false;
 };
 
+// An amount that a container of the pod may use, or asks for.
+struct ResourceSelector {
+  std::string container;  // Empty: the one whose variable it is.
+  std::string resource;   // limits.cpu, limits.memory, requests.cpu, requests.memory
+  int64_t divisor_milli = 1000;
+};
+
 // A variable: literal text, a key of an object, or a fact about the pod.
 struct EnvVar {
   std::string path;  // Where it stands in the manifest, for messages.
@@ -34,6 +41,7 @@ struct EnvVar {
   std::string value;
   std::optional<KeySelector> key;
   std::string field_path;
+  std::optional<ResourceSelector> resource;
 };
 
 // Every key of an object as variables.

@@ -76,8 +76,8 @@ void ImagePuller::Pull(const Request& request) {
   const auto pulled = runtime_.PullImage(request.image, *request.sandbox_config);
   if (absl::IsCancelled(pulled.status())) return;  // The agent ends.
   const absl::Duration took = absl::Trunc(clock_.Steady() - begun, absl::Milliseconds(1));
-  absl::StatusOr<std::optional<ImageFacts>> facts = pulled.status();
-  if (pulled.ok()) facts = runtime_.ImageStatus(*pulled);
+  absl::StatusOr<std::optional<ImageFacts>> facts =
+      pulled.ok() ? runtime_.ImageStatus(*pulled) : pulled.status();
   if (facts.ok() && !facts->has_value()) {
     facts = absl::NotFoundError("the image was pulled and is gone again");
   }

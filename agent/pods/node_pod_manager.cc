@@ -20,6 +20,13 @@ constexpr absl::Duration kNoEventsPause = absl::Minutes(5);
 // After which a subscription that was asked for surely holds.
 constexpr absl::Duration kSubscribed = absl::Milliseconds(200);
 
+constexpr absl::Duration kRetryPod = absl::Seconds(1);
+
+// The runtime as a whole, not one pod of it.
+bool IsAway(const absl::Status& status) {
+  return absl::IsUnavailable(status) || absl::IsDeadlineExceeded(status);
+}
+
 BackOffOptions BackOffOf(const PodManagerOptions& options) {
   return {options.back_off, options.max_back_off, options.back_off_reset};
 }
@@ -185,12 +192,15 @@ void NodePodManager::WorkOn(const std::string& uid) {
 }
 
 void NodePodManager::Settle(const std::string& uid, const PodWorker::Outcome& outcome) {
-  if (!outcome.runtime.ok()) {
-    if (!absl::IsCancelled(outcome.runtime)) {
-      LogWarn("the runtime could not be asked about a pod",
-              {{"uid", uid}, {"error", outcome.runtime}});
+  absl::Time wake_at = outcome.wake_at;
+  if (!outcome.runtime.ok() && !absl::IsCancelled(outcome.runtime)) {
+    LogWarn("the runtime could not be asked about a pod",
+            {{"uid", uid}, {"error", outcome.runtime}});
+    if (IsAway(outcome.runtime)) {
+      RuntimeAnswers(false);
+    } else {
+      wake_at = services_.clock->Now() + kRetryPod;
     }
-    RuntimeAnswers(false);
   }
   absl::MutexLock lock(&mu_);
   const auto found = pods_.find(uid);
@@ -203,8 +213,8 @@ void NodePodManager::Settle(const std::string& uid, const PodWorker::Outcome& ou
     return;
   }
   if (entry.again) return WakeLocked(uid, entry);
-  if (outcome.wake_at == absl::InfiniteFuture()) return;
-  entry.timer = timers_.After(outcome.wake_at - services_.clock->Now(), [this, uid] { Wake(uid); });
+  if (wake_at == absl::InfiniteFuture()) return;
+  entry.timer = timers_.After(wake_at - services_.clock->Now(), [this, uid] { Wake(uid); });
 }
 
 void NodePodManager::Poke() {

@@ -67,6 +67,8 @@ absl::StatusOr<Environment> ResolveEnvironment(const PodServices& s, const PodCo
   facts.host_ip = s.options.node.ip;
   facts.pod_ip = ips.empty() ? "" : ips[0];
   facts.pod_ips = ips;
+  facts.node_cpu_milli = s.options.node.cpus * 1000;
+  facts.node_memory_bytes = s.options.node.memory_bytes;
   std::vector<SkippedKeys> skipped;
   CRISP_ASSIGN_OR_RETURN(
       Environment environment,

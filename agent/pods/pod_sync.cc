@@ -99,7 +99,8 @@ class Decision {
       start.replaces = newest->id;
     } else if (newest != nullptr) {
       const NextStart next = AfterEnd(newest, in_.back_off);
-      if (next.at > in_.now) {
+      // One that ended in the future tells of a clock that was set back, not of a wait.
+      if (next.at > in_.now && next.at - next.delay <= in_.now) {
         plan_.waiting[name] = {"CrashLoopBackOff", absl::StrCat("back-off ", GoDuration(next.delay),
                                                                 " restarting failed container=",
                                                                 name, " pod=", in_.full_name)};

@@ -2,6 +2,7 @@
 
 #include <curl/curl.h>
 
+#include <algorithm>
 #include <memory>
 #include <mutex>
 
@@ -14,9 +15,9 @@ namespace crisp::agent {
 namespace {
 
 constexpr int kMaxRedirects = 10;
-constexpr size_t kMaxBody = 10 << 10;
 
 struct Body {
+  size_t most = 0;
   std::string text;
   bool full = false;
 };
@@ -24,7 +25,7 @@ struct Body {
 size_t OnBody(char* data, size_t size, size_t count, void* user) {
   auto* body = static_cast<Body*>(user);
   const size_t bytes = size * count;
-  const size_t room = kMaxBody - body->text.size();
+  const size_t room = body->most - body->text.size();
   body->text.append(data, std::min(bytes, room));
   if (bytes <= room) return bytes;
   body->full = true;  // The rest is not waited for.
@@ -101,15 +102,15 @@ absl::StatusOr<HttpGetReply> HttpGet(const HttpGetRequest& request) {
   curl_easy_setopt(handle, CURLOPT_PROXY, "");
   curl_easy_setopt(handle, CURLOPT_NOPROXY, "*");
   curl_easy_setopt(handle, CURLOPT_PROTOCOLS_STR, "http,https");
-  curl_easy_setopt(handle, CURLOPT_SSL_VERIFYPEER, 0L);
-  curl_easy_setopt(handle, CURLOPT_SSL_VERIFYHOST, 0L);
+  curl_easy_setopt(handle, CURLOPT_SSL_VERIFYPEER, request.check_certificates ? 1L : 0L);
+  curl_easy_setopt(handle, CURLOPT_SSL_VERIFYHOST, request.check_certificates ? 2L : 0L);
   curl_easy_setopt(handle, CURLOPT_HTTPHEADER, headers->get());
   curl_easy_setopt(handle, CURLOPT_WRITEFUNCTION, OnBody);
   curl_easy_setopt(handle, CURLOPT_ERRORBUFFER, error);
   for (int i = 0; i <= kMaxRedirects; ++i) {
     const int64_t left = absl::ToInt64Milliseconds(deadline - Clock::Real()->Steady());
     if (left <= 0) return absl::DeadlineExceededError("timed out");
-    Body body;
+    Body body{request.max_body, "", false};
     error[0] = '\0';
     curl_easy_setopt(handle, CURLOPT_URL, url.c_str());
     curl_easy_setopt(handle, CURLOPT_TIMEOUT_MS, static_cast<long>(left));
@@ -120,6 +121,9 @@ absl::StatusOr<HttpGetReply> HttpGet(const HttpGetRequest& request) {
     }
     if (code != CURLE_OK && !(code == CURLE_WRITE_ERROR && body.full)) {
       return absl::UnavailableError(error[0] != '\0' ? error : curl_easy_strerror(code));
+    }
+    if (body.full && !request.may_truncate) {
+      return absl::OutOfRangeError(absl::StrCat("the answer is over ", body.most, " bytes"));
     }
     HttpGetReply reply;
     reply.body = std::move(body.text);
