@@ -94,8 +94,8 @@ class Logs {
     if (!flags_.all_containers) {
       // Of several pods each prints its default container, without a note.
       absl::StatusOr<ResolvedPod> resolved =
-          is_one_of_many ? session_.agent().ResolvePod(ns_, pod, flags_.container)
-                         : PickContainer(session_, ns_, pod, flags_.container);
+          is_one_of_many ? session_.agent().ResolvePod(ns_, pod, container_)
+                         : PickContainer(session_, ns_, pod, container_);
       if (!resolved.ok()) return resolved.status();
       sources_.push_back({pod, std::move(resolved->container)});
       return absl::OkStatus();
@@ -116,7 +116,8 @@ class Logs {
     if (flags_.words.size() > 2 || (flags_.words.size() == 2 && !flags_.container.empty())) {
       return absl::InvalidArgumentError("only one POD and one CONTAINER can be named");
     }
-    if (flags_.all_containers && !flags_.container.empty()) {
+    container_ = flags_.words.size() == 2 ? flags_.words[1] : flags_.container;
+    if (flags_.all_containers && !container_.empty()) {
       return absl::InvalidArgumentError(
           "--all-containers=true should not be specified with container name");
     }
@@ -216,6 +217,7 @@ class Logs {
   const Flags& flags_;
   Session& session_;
   const std::string ns_;
+  std::string container_;  // Empty: the pod's default.
   agent::LogOptions options_;
   std::vector<Source> sources_;
 };
