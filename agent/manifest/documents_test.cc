@@ -95,7 +95,7 @@ TEST(DocumentsTest, EveryFieldIsReadOrNamed) {
       {PodWith(R"("env":[{"name":"A","valueFrom":{"fieldRef":{"fieldPath":"spec.foo"}}}])"),
        "fieldPath: Invalid value: \"spec.foo\": must be a field"},
       {PodWith(R"("env":[{"name":"A","valueFrom":{"resourceFieldRef":{}}}])"),
-       "valueFrom.resourceFieldRef: not supported yet"},
+       "valueFrom.resourceFieldRef.resource: Required value"},
       {PodWith(R"("envFrom":[{}])"), "must specify one of: `configMapRef` or `secretRef`"},
       {PodWith(R"("ports":[{"containerPort":70000}])"),
        "Invalid value: 70000: must be between 1 and 65535, inclusive"},

@@ -68,7 +68,8 @@ absl::Status RefersToNothing(const Json& pod) {
   return absl::OkStatus();
 }
 
-absl::StatusOr<Json> MakePod(Json object, const std::string& source, const std::string& node_name) {
+absl::StatusOr<Json> MakePod(Json object, const std::string& where, const std::string& source,
+                             const std::string& node_name) {
   if (TextAt(object, "kind") != "Pod") {
     return absl::InvalidArgumentError(
         absl::StrCat("a static pod must be of kind Pod, not ", TextAt(object, "kind", "none")));
@@ -84,6 +85,7 @@ absl::StatusOr<Json> MakePod(Json object, const std::string& source, const std::
   made.object["spec"]["nodeName"] = node_name;
   Json& annotations = made.object["metadata"]["annotations"];
   annotations[kConfigSource] = source;
+  annotations[kConfigPath] = where;
   annotations[kStaticHash] = hash;
   annotations[kStaticMirror] = hash;
   return std::move(made.object);
@@ -101,7 +103,7 @@ absl::StatusOr<std::vector<StaticPod>> ReadStaticPods(const std::string& where,
   for (RawDocument& document : documents) {
     StaticPod& pod = pods.emplace_back();
     const std::string name = TextAt(document.object, "metadata.name");
-    absl::StatusOr<Json> made = MakePod(document.object, source, node_name);
+    absl::StatusOr<Json> made = MakePod(document.object, where, source, node_name);
     if (made.ok()) {
       pod.object = *std::move(made);
       continue;
