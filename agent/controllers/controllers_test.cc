@@ -262,7 +262,11 @@ TEST_F(ControllersTest, AReplicationControllerToo) {
   EXPECT_THAT(Pods(), SizeIs(2));
   EXPECT_EQ(NumberAt(Get("ReplicationController", "web"), "status.readyReplicas"), 2);
   events_->Flush();
-  EXPECT_EQ(TextAt(*store_->List("Event")[0], "source.component"), "replication-controller");
+  for (const ObjectPtr& event : store_->List("Event")) {
+    if (TextAt(*event, "reason") != "SuccessfulCreate") continue;
+    EXPECT_EQ(TextAt(*event, "source.component"), "replication-controller");
+  }
+  EXPECT_THAT(Events("SuccessfulCreate"), SizeIs(2));
 }
 
 TEST_F(ControllersTest, ADeploymentIsRolledOutAndScaled) {
