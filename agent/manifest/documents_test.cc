@@ -80,6 +80,11 @@ TEST(DocumentsTest, EveryFieldIsReadOrNamed) {
        "pod.yaml: Pod/web: spec.affinity: not supported yet"},
       {PodWith(R"("imagePullPolcy":"Never")"),
        "unknown field \"spec.containers[0].imagePullPolcy\"; did you mean \"imagePullPolicy\"?"},
+      {R"({"apiVersion":"v1","kind":"Pod","metadata":{"name":"web"},"spec":{"contaners":[]}})",
+       "unknown field \"spec.contaners\"; did you mean \"containers\"?"},
+      {R"({"apiVersion":"v1","kind":"Pod","metadata":{"name":"web"},)"
+       R"("spec":{"containers":[{"name":"c","imag":"b"}]}})",
+       "unknown field \"spec.containers[0].imag\"; did you mean \"image\"?"},
       {PodWith(R"("zzz":1)"), "strict decoding error: unknown field \"spec.containers[0].zzz\""},
       {PodWith(R"("imagePullPolicy":"Sometimes")"),
        "Unsupported value: \"Sometimes\": supported values: \"Always\", \"IfNotPresent\", "

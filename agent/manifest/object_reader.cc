@@ -94,6 +94,7 @@ std::string ObjectReader::PathOf(absl::string_view name) const {
 
 void ObjectReader::Fail(absl::string_view name, absl::string_view why) {
   if (!ok()) return;
+  missing_ = why == "Required value";
   *status_ =
       absl::InvalidArgumentError(absl::StrCat(name.empty() ? path_ : PathOf(name), ": ", why));
 }
@@ -282,11 +283,12 @@ void ObjectReader::Ignore(std::initializer_list<const char*> names) {
 }
 
 void ObjectReader::Finish() {
-  if (!ok()) return;
+  // What is missing here may stand here, misspelt: then that is the better message.
+  if (!ok() && !missing_) return;
   for (const auto& [key, value] : value_.items()) {
     if (known_.count(key) > 0) continue;
     if (not_yet_.count(key) > 0) {
-      if (value.is_null()) continue;
+      if (value.is_null() || !ok()) continue;
       *status_ = absl::UnimplementedError(absl::StrCat(PathOf(key), ": not supported yet"));
       return;
     }

@@ -96,6 +96,7 @@ class ObjectReader {
   std::vector<std::string>* warnings_;
   std::set<std::string> known_;
   std::set<std::string> not_yet_;
+  bool missing_ = false;  // The failure is a required field of this very object.
 };
 
 // Begins the message of a field that no such object has.

@@ -165,7 +165,7 @@ class Controllers(AgentTest):
                 break
             time.sleep(0.05)
         self.crisp("rollout", "status", "deployment/web", "--timeout=60s")
-        pods = self.objects("pods", "-l", "app=web")
+        pods = [p for p in self.objects("pods", "-l", "app=web") if "deletionTimestamp" not in p["metadata"]]
         self.assertTrue(all(p["spec"]["containers"][0]["env"][0]["value"] == "two" for p in pods))
         self.crisp("scale", "deployment/web", "--replicas=1")
         self.until(lambda: len(self.objects("pods")) == 1, "one pod")
