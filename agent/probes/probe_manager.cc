@@ -21,7 +21,16 @@ ProbeManager::ProbeManager(ProbeRunner* runner, EventRecorder* events, Clock* cl
       pool_(*pool),
       changed_(std::move(changed)) {}
 
-void ProbeManager::Stop() { timers_.Stop(); }
+void ProbeManager::Stop() {
+  timers_.Stop();
+  absl::MutexLock lock(&mu_);
+  // Jobs and their container hold each other.
+  for (auto& [id, container] : containers_) {
+    container->gone = true;
+    container->jobs.clear();
+  }
+  containers_.clear();
+}
 
 const char* ProbeManager::NameOf(Kind kind) {
   switch (kind) {

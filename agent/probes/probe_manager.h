@@ -69,6 +69,7 @@ class ProbeManager {
   ProbeVerdict Watch(const ProbedContainer& container);
   // Ends the probes of the pod's containers that are not in `ids`.
   void KeepOnly(const std::string& pod_uid, const std::set<std::string>& ids);
+  // Watch is not called any more.
   void Stop();
 
  private:
