@@ -84,10 +84,11 @@ std::string DescribePod(const Json& pod, const DescribeContext& context) {
   const std::string node = Text(pod, "spec.nodeName");
   std::string address = Text(pod, "status.hostIP");
   if (address.empty()) address = context.node_address;
-  out.Field(0, "Node", node.empty() ? "<none>" : absl::StrCat(node, "/", address));
+  out.Field(0, "Node",
+            node.empty() ? "<none>" : absl::StrCat(node, address.empty() ? "" : "/", address));
   out.FieldIf(0, "Start Time", LongTime(TimeOf(pod, "status.startTime")));
   out.Pairs(0, "Labels", TextMap(pod, "metadata.labels"), "=");
-  out.Pairs(0, "Annotations", TextMap(pod, "metadata.annotations"), ": ");
+  out.Pairs(0, "Annotations", ShownAnnotations(pod), ": ");
   const absl::Time deleted = TimeOf(pod, "metadata.deletionTimestamp");
   if (deleted != absl::InfinitePast()) {
     const int64_t grace = Number(pod, "metadata.deletionGracePeriodSeconds");
@@ -134,7 +135,7 @@ std::string DescribeNode(const Json& node, const DescribeContext& context) {
   out.Field(0, "Name", Name(node));
   out.Field(0, "Roles", roles.empty() ? "<none>" : absl::StrJoin(roles, ","));
   out.Pairs(0, "Labels", TextMap(node, "metadata.labels"), "=");
-  out.Pairs(0, "Annotations", TextMap(node, "metadata.annotations"), ": ");
+  out.Pairs(0, "Annotations", ShownAnnotations(node), ": ");
   out.Field(0, "CreationTimestamp", LongTime(TimeOf(node, "metadata.creationTimestamp")));
   out.Field(0, "Taints", "<none>");
   out.Field(0, "Unschedulable", IsTrue(node, "spec.unschedulable") ? "true" : "false");

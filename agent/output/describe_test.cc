@@ -32,6 +32,7 @@ Json Event() {
 constexpr char kPod[] = R"({
   "kind": "Pod",
   "metadata": {"name": "web", "namespace": "default", "labels": {"app": "shop", "tier": "front"},
+    "annotations": {"kubectl.kubernetes.io/last-applied-configuration": "{}"},
     "ownerReferences": [{"kind": "ReplicaSet", "name": "web-5d", "controller": true}]},
   "spec": {"nodeName": "here",
     "initContainers": [{"name": "prepare", "image": "busybox", "command": ["sh", "-c", "a\nb"]}],

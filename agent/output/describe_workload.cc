@@ -93,7 +93,7 @@ void DescribeDeployment(const Json& object, const DescribeContext& context, Desc
   out->Field(0, "Namespace", Namespace(object));
   out->Field(0, "CreationTimestamp", Created(object));
   out->Pairs(0, "Labels", TextMap(object, "metadata.labels"), "=");
-  out->Pairs(0, "Annotations", TextMap(object, "metadata.annotations"), ": ");
+  out->Pairs(0, "Annotations", ShownAnnotations(object), ": ");
   out->Field(0, "Selector", SelectorText(Field(object, "spec.selector")));
   out->Field(
       0, "Replicas",
@@ -120,7 +120,7 @@ void DescribeReplicas(const Json& object, const DescribeContext& context, Descri
   out->Field(0, "Namespace", Namespace(object));
   out->Field(0, "Selector", SelectorText(Field(object, "spec.selector")));
   out->Pairs(0, "Labels", TextMap(object, "metadata.labels"), "=");
-  out->Pairs(0, "Annotations", TextMap(object, "metadata.annotations"), ": ");
+  out->Pairs(0, "Annotations", ShownAnnotations(object), ": ");
   out->FieldIf(0, "Controlled By", ControllerText(object));
   out->Field(0, "Replicas",
              absl::StrCat(N(object, "status.replicas"), " current / ",
@@ -137,7 +137,7 @@ void DescribeDaemonSet(const Json& object, const DescribeContext& context, Descr
   out->Field(0, "Node-Selector",
              JoinLabels(TextMap(object, "spec.template.spec.nodeSelector"), "<none>"));
   out->Pairs(0, "Labels", TextMap(object, "metadata.labels"), "=");
-  out->Pairs(0, "Annotations", TextMap(object, "metadata.annotations"), ": ");
+  out->Pairs(0, "Annotations", ShownAnnotations(object), ": ");
   out->Field(0, "Desired Number of Nodes Scheduled", N(object, "status.desiredNumberScheduled"));
   out->Field(0, "Current Number of Nodes Scheduled", N(object, "status.currentNumberScheduled"));
   out->Field(0, "Number of Nodes Scheduled with Up-to-date Pods",
@@ -154,7 +154,7 @@ void DescribeJob(const Json& object, const DescribeContext& context, DescribeWri
   out->Field(0, "Namespace", Namespace(object));
   out->Field(0, "Selector", SelectorText(Field(object, "spec.selector")));
   out->Pairs(0, "Labels", TextMap(object, "metadata.labels"), "=");
-  out->Pairs(0, "Annotations", TextMap(object, "metadata.annotations"), ": ");
+  out->Pairs(0, "Annotations", ShownAnnotations(object), ": ");
   out->FieldIf(0, "Controlled By", ControllerText(object));
   out->Field(0, "Parallelism", N(object, "spec.parallelism", 1));
   const Json& completions = Field(object, "spec.completions");

@@ -52,11 +52,17 @@ std::string LongTime(absl::Time time) {
   return absl::FormatTime("%a, %d %b %Y %H:%M:%S %z", time, absl::LocalTimeZone());
 }
 
+std::map<std::string, std::string> ShownAnnotations(const Json& object) {
+  auto annotations = TextMap(object, "metadata.annotations");
+  annotations.erase("kubectl.kubernetes.io/last-applied-configuration");
+  return annotations;
+}
+
 void DescribeHead(const Json& object, DescribeWriter* out) {
   out->Field(0, "Name", Name(object));
   out->FieldIf(0, "Namespace", Namespace(object));
   out->Pairs(0, "Labels", TextMap(object, "metadata.labels"), "=");
-  out->Pairs(0, "Annotations", TextMap(object, "metadata.annotations"), ": ");
+  out->Pairs(0, "Annotations", ShownAnnotations(object), ": ");
 }
 
 std::string ControllerText(const Json& object) {

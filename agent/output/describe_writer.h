@@ -38,6 +38,8 @@ class DescribeWriter {
 // "Mon, 02 Jan 2006 15:04:05 +0000", in local time; empty for InfinitePast.
 std::string LongTime(absl::Time time);
 
+// Without what `apply` keeps for itself.
+std::map<std::string, std::string> ShownAnnotations(const Json& object);
 // Name, Namespace, Labels, Annotations.
 void DescribeHead(const Json& object, DescribeWriter* out);
 // "Deployment/web", of the owner that is the controller; empty if there is none.

@@ -23,6 +23,7 @@ spec:
   containers:
   - name: main
     image: busybox
+    imagePullPolicy: IfNotPresent
     command: [sh, -c, "echo begun; trap exit TERM; while true; do sleep 0.1; done"]
     ports: [{containerPort: 8080, name: http}]
 """
@@ -227,7 +228,7 @@ spec:
   template:
     spec:
       restartPolicy: Never
-      containers: [{name: main, image: busybox, command: [sh, -c, "echo $((20+22))"]}]
+      containers: [{name: main, image: busybox, imagePullPolicy: IfNotPresent, command: [sh, -c, "echo $((20+22))"]}]
 """
         self.apply(job)
         self.assertRegex(self.node.crisp("get", "jobs").stdout, r"\nsum    Complete   1/1           \d+s +\d+s\n")

@@ -52,6 +52,7 @@ spec:
   containers:
   - name: main
     image: busybox
+    imagePullPolicy: IfNotPresent
     command: [env]
     envFrom:
     - prefix: CM_
@@ -93,6 +94,7 @@ spec:
   containers:
   - name: main
     image: busybox
+    imagePullPolicy: IfNotPresent
     env:
     - name: X
       valueFrom: {configMapKeyRef: {name: configmap, key: nokey}}
