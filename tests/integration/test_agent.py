@@ -421,7 +421,9 @@ class Survival(AgentTest):
         (container,) = [
             c["containerID"].split("//")[1] for c in self.object("pod", pod)["status"]["containerStatuses"]
         ]
-        pid = json.loads(self.node.crictl("inspect", container).stdout)["info"]["pid"]
+        request = {"container_id": container, "verbose": True}
+        info = self.node.call(harness.RUNTIME + "ContainerStatus", request)["info"]["info"]
+        pid = json.loads(info)["pid"]
         self.node.kill_agent()
         os.kill(pid, signal.SIGKILL)
         self.node.start_agent(*self.flags)
@@ -432,6 +434,27 @@ class Survival(AgentTest):
         time.sleep(1)
         self.assertEqual(status()["restartCount"], 1)
         self.assertEqual(len(self.running_containers()), 2)
+
+    def test_of_everything_as_by_a_reboot(self):
+        self.node.kill_agent()
+        self.node.kill()
+        for pid in self.node.own_processes():
+            try:
+                os.kill(pid, signal.SIGKILL)
+            except ProcessLookupError:
+                pass
+        self.until(lambda: not self.node.own_processes(), "everything to end")
+        for point in sorted(harness.leaks.mounts(self.node.base), reverse=True):
+            harness.run("umount", "--lazy", point)
+        shutil.rmtree(self.node.state)
+        os.makedirs(self.node.state)
+        self.node.start()
+        self.node.start_agent(*self.flags)
+        self.until(lambda: len(self.running_containers()) == 2, "two containers")
+        self.until(lambda: self.object("replicaset", "twins")["status"].get("readyReplicas") == 2, "two pods")
+        after = self.picture()
+        self.assertEqual({name: uid for name, (uid, _, _) in after.items()},
+                         {name: uid for name, (uid, _, _) in self.before.items()})  # fmt: skip
 
     def test_pods_that_are_gone_are_made_anew(self):
         self.node.kill_agent()
