@@ -99,7 +99,12 @@ bool PodWorker::Parse(const ObjectPtr& object, const RuntimePod& observed,
   }
   const int64_t generation = NumberAt(*object, "metadata.generation");
   if (!parsed_from_object_) status_ = At(*object, "status");
-  if (!parsed_from_object_ || generation != parsed_generation_) {
+  // Labels and annotations change without a new generation; the next container sees them.
+  const auto changed = [&](const char* path) {
+    return At(*pod_->object, path) != At(*object, path);
+  };
+  if (!parsed_from_object_ || generation != parsed_generation_ || changed("metadata.labels") ||
+      changed("metadata.annotations")) {
     absl::StatusOr<Pod> spec = ReadPod(ManifestOf(*object));
     if (!spec.ok()) {
       s_.events->Record(*object, EventType::kWarning, "FailedValidation",
