@@ -93,9 +93,9 @@ class Logs {
   absl::Status AddPod(const std::string& pod, bool is_one_of_many) {
     if (!flags_.all_containers) {
       // Of several pods each prints its default container, without a note.
-      absl::StatusOr<ResolvedPod> resolved =
-          is_one_of_many ? session_.agent().ResolvePod(ns_, pod, container_)
-                         : PickContainer(session_, ns_, pod, container_);
+      absl::StatusOr<ResolvedPod> resolved = is_one_of_many
+                                                 ? session_.agent().ResolvePod(ns_, pod, container_)
+                                                 : PickContainer(session_, ns_, pod, container_);
       if (!resolved.ok()) return resolved.status();
       sources_.push_back({pod, std::move(resolved->container)});
       return absl::OkStatus();

@@ -29,7 +29,7 @@ constexpr char kFooter[] = R"(To begin:
   crisp apply -f pod.yaml         your first pod
 
 Pods run on when the agent ends, and are its own again when it comes back. As a
-service: packaging/crisp-agent.service. More: docs/agent.md.)";
+service: packaging/systemd/crisp-agent.service. More: docs/agent.md.)";
 
 struct CommandLine {
   DaemonOptions options;

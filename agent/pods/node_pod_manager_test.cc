@@ -468,6 +468,40 @@ TEST_F(PodManagerTest, PostStartHoldsTheContainerAndItsFailureRestarts) {
   EXPECT_TRUE(BecomesPhase("web", "Running"));
 }
 
+TEST_F(PodManagerTest, ARestartSeesTheLabelsOfNow) {
+  Start();
+  Apply("web", R"({"containers":[{"name":"web","image":"busybox","env":[{"name":"TIER",
+      "valueFrom":{"fieldRef":{"fieldPath":"metadata.labels['tier']"}}}]}]})");
+  ASSERT_TRUE(BecomesPhase("web", "Running"));
+  EXPECT_EQ(node_.config("web").envs(0).value(), "");
+  ASSERT_OK(store_->Update({"Pod", "default", "web"}, [](Json& object) {
+    object["metadata"]["labels"]["tier"] = "front";
+    return absl::OkStatus();
+  }));
+  absl::SleepFor(absl::Milliseconds(50));  // The manager hears of it on the store's thread.
+  node_.Exit("web", 1);
+  ASSERT_TRUE(Eventually([&] { return node_.config("web").metadata().attempt() == 1; }));
+  EXPECT_EQ(node_.config("web").envs(0).value(), "front");
+}
+
+TEST_F(PodManagerTest, LegacyNamesAreSkippedWithAnEvent) {
+  options_.legacy_env_names = true;
+  Start();
+  Json map = {{"apiVersion", "v1"},
+              {"kind", "ConfigMap"},
+              {"metadata", {{"name", "cfg"}, {"namespace", "default"}}},
+              {"data", {{"a.b", "1"}, {"GOOD", "2"}}}};
+  ASSERT_OK(store_->Create(std::move(map)));
+  Apply("web", R"({"containers":[{"name":"web","image":"busybox",
+      "envFrom":[{"configMapRef":{"name":"cfg"}}]}]})");
+  ASSERT_TRUE(BecomesPhase("web", "Running"));
+  EXPECT_EQ(node_.config("web").envs_size(), 1);
+  EXPECT_THAT(events_.events(),
+              Contains("InvalidEnvironmentVariableNames: Keys [a.b] from the EnvFrom configMap "
+                       "default/cfg were skipped since they are considered invalid environment "
+                       "variable names."));
+}
+
 TEST_F(PodManagerTest, WhatIsMountedBesidesVolumes) {
   Start();
   Apply("web", R"({"hostAliases":[{"ip":"10.1.2.3","hostnames":["foo","bar"]}],

@@ -326,6 +326,19 @@ class Pods(AgentTest):
         self.assertIn("Started", self.crisp("describe", "pod", "on-host").stdout)
 
 
+class LegacyEnvironment(AgentTest):
+    flags = (*AgentTest.flags, "--legacy-env-names")
+
+    def test_keys_that_are_no_identifiers_are_skipped_and_told(self):
+        self.apply("environment.yaml")
+        self.until(lambda: self.phase("environment") == "Succeeded", "the end")
+        lines = self.crisp("logs", "environment").stdout.splitlines()
+        self.assertIn("COLOUR=blue", lines)
+        self.assertNotIn("not-an-identifier=kept", lines)
+        (event,) = self.events("InvalidEnvironmentVariableNames", "environment")
+        self.assertIn("[not-an-identifier]", event["message"])
+
+
 class StaticPods(AgentTest):
     @classmethod
     def make_node(cls):

@@ -197,8 +197,10 @@ class Streams(CliTest):
 
 class Workloads(CliTest):
     def test_a_deployments_life(self):
+        # A tag that is not looked up again: there is no registry.
+        self.node.import_busybox(("docker.io/library/busybox:1",))
         self.assertEqual(
-            self.node.crisp("create", "deployment", "shop", "--image=busybox", "--replicas=2", "--", "sleep", "1000").stdout,
+            self.node.crisp("create", "deployment", "shop", "--image=busybox:1", "--replicas=2", "--", "sleep", "1000").stdout,
             "deployment.apps/shop created\n",
         )
         self.assertIn('deployment "shop" successfully rolled out\n', self.node.crisp("rollout", "status", "deployment/shop").stdout)
