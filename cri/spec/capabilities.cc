@@ -1,62 +1,16 @@
 #include "cri/spec/capabilities.h"
 
 #include <algorithm>
-#include <iterator>
 
 #include "absl/strings/ascii.h"
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
-#include "absl/strings/strip.h"
+#include "base/capability_names.h"
 #include "base/status_macros.h"
 #include "cri/spec/field_text.h"
 
 namespace crisp::cri {
 namespace {
-
-// In the order of their numbers (linux/capability.h).
-constexpr const char* kNames[] = {
-    "CHOWN",
-    "DAC_OVERRIDE",
-    "DAC_READ_SEARCH",
-    "FOWNER",
-    "FSETID",
-    "KILL",
-    "SETGID",
-    "SETUID",
-    "SETPCAP",
-    "LINUX_IMMUTABLE",
-    "NET_BIND_SERVICE",
-    "NET_BROADCAST",
-    "NET_ADMIN",
-    "NET_RAW",
-    "IPC_LOCK",
-    "IPC_OWNER",
-    "SYS_MODULE",
-    "SYS_RAWIO",
-    "SYS_CHROOT",
-    "SYS_PTRACE",
-    "SYS_PACCT",
-    "SYS_ADMIN",
-    "SYS_BOOT",
-    "SYS_NICE",
-    "SYS_RESOURCE",
-    "SYS_TIME",
-    "SYS_TTY_CONFIG",
-    "MKNOD",
-    "LEASE",
-    "AUDIT_WRITE",
-    "AUDIT_CONTROL",
-    "SETFCAP",
-    "MAC_OVERRIDE",
-    "MAC_ADMIN",
-    "SYSLOG",
-    "WAKE_ALARM",
-    "BLOCK_SUSPEND",
-    "AUDIT_READ",
-    "PERFMON",
-    "BPF",
-    "CHECKPOINT_RESTORE",
-};
-constexpr int kCount = static_cast<int>(std::size(kNames));
 
 constexpr const char* kDefaults[] = {
     "CHOWN",  "DAC_OVERRIDE", "FSETID",  "FOWNER",           "MKNOD",      "NET_RAW", "SETGID",
@@ -97,18 +51,13 @@ absl::Status CheckAvailable(const char* list, uint64_t wanted, uint64_t availabl
 
 int CapabilityByName(absl::string_view name) {
   const std::string upper = absl::AsciiStrToUpper(name);
-  const absl::string_view bare = absl::StripPrefix(upper, "CAP_");
-  for (int i = 0; i < kCount; ++i) {
-    if (bare == kNames[i]) return i;
-  }
-  return -1;
+  return crisp::CapabilityByName(absl::StartsWith(upper, "CAP_") ? upper
+                                                                 : absl::StrCat("CAP_", upper));
 }
-
-std::string CapabilityName(int number) { return absl::StrCat("CAP_", kNames[number]); }
 
 std::vector<std::string> CapabilityNames(uint64_t set) {
   std::vector<std::string> names;
-  for (int i = 0; i < kCount; ++i) {
+  for (int i = 0; i < kCapabilityCount; ++i) {
     if ((set & Bit(i)) != 0) names.push_back(CapabilityName(i));
   }
   return names;
@@ -121,7 +70,7 @@ bool HasCapability(uint64_t set, absl::string_view name) {
 
 absl::StatusOr<CapabilitySets> ResolveCapabilities(const runtime::v1::Capability& request,
                                                    bool privileged, uint64_t available) {
-  available &= Bit(kCount) - 1;  // A newer kernel may have some that have no name yet.
+  available &= Bit(kCapabilityCount) - 1;  // A newer kernel may have some that have no name yet.
   CRISP_ASSIGN_OR_RETURN(const uint64_t add,
                          ParseNames("add_capabilities", request.add_capabilities()));
   CRISP_ASSIGN_OR_RETURN(const uint64_t drop,
