@@ -81,9 +81,9 @@ def network_holder():
 
 class Node:
     """crispd on directories of its own. `config` is appended to its TOML; @BASE@ in it is
-    the node's directory."""
+    the node's directory. `environment` is what crispd gets besides ours."""
 
-    def __init__(self, cni=None, config="", images=True):
+    def __init__(self, cni=None, config="", images=True, environment=None):
         tools.need_root()
         self.base = tempfile.mkdtemp(prefix="crisp-", dir="/tmp")
         # Also the Node's name, which has no underscore.
@@ -100,6 +100,7 @@ class Node:
         self.daemon = None
         self.agent = None  # Started by the first use of crisp.
         self._extra_config = config
+        self._environment = dict(os.environ, **(environment or {}))
         # A process whose network namespace is this node's "host".
         self.holder = network_holder()
         _live_nodes.append(self)
@@ -171,7 +172,7 @@ config_dirs = ["{self.certs}"]
                 tools.ours("crispd"), "--config", self.config_path, "--root", self.root,
                 "--state", self.state, "--listen", self.endpoint, "--log-level", "debug",
             ],
-            stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True,
+            env=self._environment, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True,
         )  # fmt: skip
         log.close()
         if wait:
@@ -357,7 +358,8 @@ config_dirs = ["{self.certs}"]
         return answer["reply"]
 
     def call_later(self, method, request, timeout=60):
-        """The same, started and not waited for; finish() gives what call() would."""
+        """The same, started and not waited for: what it returns gives what call() would, and
+        has `done`, which tells without waiting."""
         process = subprocess.Popen(
             [tools.ours("cri_call"), "--timeout", str(timeout), self.endpoint, method,
              json.dumps(request)],
@@ -373,6 +375,7 @@ config_dirs = ["{self.certs}"]
                 raise RpcError(method, answer["code"], answer["message"])
             return answer["reply"]
 
+        finish.done = lambda: process.poll() is not None
         return finish
 
     # --- images, objects and pods
