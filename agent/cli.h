@@ -8,11 +8,11 @@
 #include "agent/commands/session.h"
 #include "base/clock.h"
 
-namespace crisp::agent {
+namespace crisp::cli {
 
 // Runs `crisp` with `args` (without the program's name); returns the exit code.
 int RunCli(const std::vector<std::string>& args, Streams streams, Clock* clock);
 
-}  // namespace crisp::agent
+}  // namespace crisp::cli
 
 #endif  // CRISP_AGENT_CLI_H_

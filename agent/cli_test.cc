@@ -6,17 +6,20 @@
 
 #include <fstream>
 #include <sstream>
+#include <thread>
 
 #include "absl/strings/match.h"
-#include "agent/fake_node.h"
+#include "absl/time/clock.h"
+#include "agent/client/fake_agent.h"
 #include "base/clock.h"
 
-namespace crisp::agent {
+namespace crisp::cli {
 namespace {
 
 using ::testing::Contains;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
+using ::testing::IsEmpty;
 using ::testing::Not;
 using ::testing::StartsWith;
 
@@ -30,17 +33,7 @@ apiVersion: v1
 kind: Pod
 metadata: {name: web, labels: {app: shop}}
 spec:
-  terminationGracePeriodSeconds: 7
-  containers:
-  - name: main
-    image: busybox
-    imagePullPolicy: IfNotPresent
-    command: [tail, -f, /dev/null]
-    env:
-    - {name: MODE, valueFrom: {configMapKeyRef: {name: cfg, key: mode}}}
-    - {name: IP, valueFrom: {fieldRef: {fieldPath: status.podIP}}}
-  - name: side
-    image: sidecar:1
+  containers: [{name: main, image: busybox}]
 )";
 constexpr char kConfigMap[] = R"(
 ---
@@ -50,10 +43,36 @@ metadata: {name: cfg}
 data: {mode: fast}
 )";
 
+Json Pod(const std::string& name, const std::string& app = "shop", const char* phase = "Running") {
+  return {{"apiVersion", "v1"},
+          {"kind", "Pod"},
+          {"metadata", {{"name", name}, {"labels", {{"app", app}}}}},
+          {"spec", {{"containers", {{{"name", "main"}, {"image", "busybox"}}}}}},
+          {"status",
+           {{"phase", phase},
+            {"containerStatuses",
+             {{{"name", "main"}, {"ready", true}, {"state", {{"running", Json::object()}}}}}}}}};
+}
+
+Json Deployment(int replicas, int available) {
+  return {{"apiVersion", "apps/v1"},
+          {"kind", "Deployment"},
+          {"metadata", {{"name", "shop"}}},
+          {"spec",
+           {{"replicas", replicas},
+            {"selector", {{"matchLabels", {{"app", "shop"}}}}},
+            {"template", {{"metadata", {{"labels", {{"app", "shop"}}}}}}}}},
+          {"status",
+           {{"replicas", replicas},
+            {"updatedReplicas", replicas},
+            {"availableReplicas", available},
+            {"readyReplicas", available}}}};
+}
+
 class CliTest : public ::testing::Test {
  protected:
   Result Crisp(std::vector<std::string> args, const std::string& input = "") {
-    args.insert(args.begin(), {"--address", node_.address()});
+    args.insert(args.begin() + 1, {"--agent", agent_.address()});
     std::istringstream in(input);
     std::ostringstream out, err;
     Result result;
@@ -62,281 +81,549 @@ class CliTest : public ::testing::Test {
     result.err = err.str();
     return result;
   }
-  Result Apply(const std::string& manifest) {
-    return Crisp({"apply", "-f", "-", "--log-root", LogRoot()}, manifest);
+  std::string Write(const std::string& name, const std::string& text) {
+    const std::string path = agent_.directory() + "/" + name;
+    std::ofstream(path) << text;
+    return path;
   }
-  Result Delete(std::vector<std::string> args) {
-    args.insert(args.begin(), "delete");
-    args.insert(args.end(), {"--log-root", LogRoot()});
-    return Crisp(args);
+  // Does something while a verb waits.
+  template <typename F>
+  std::thread Later(F work) {
+    return std::thread([work] {
+      absl::SleepFor(absl::Milliseconds(150));
+      work();
+    });
   }
-  std::string LogRoot() const { return node_.directory() + "/logs"; }
-  std::string LogDirectory() const { return node_.sandbox_request().config().log_directory(); }
+  void AddContainer(const std::string& pod, ResolvedContainer container) {
+    ResolvedPod instances;
+    instances.sandbox_id = "sandbox";
+    instances.containers = {std::move(container)};
+    agent_.SetInstances(pod, instances);
+  }
 
-  FakeNode node_;
+  FakeAgent agent_;
 };
 
-bool Exists(const std::string& path) {
-  struct stat info;
-  return ::stat(path.c_str(), &info) == 0;
-}
-
-TEST_F(CliTest, ApplyMakesObjectsThenPods) {
-  const Result result = Apply(std::string(kPod) + kConfigMap);
+TEST_F(CliTest, ApplySaysWhatItDid) {
+  const std::string both = std::string(kPod) + kConfigMap;
+  Result result = Crisp({"apply", "-f", "-"}, both);
   EXPECT_EQ(result.err, "");
   EXPECT_EQ(result.code, 0);
-  EXPECT_EQ(result.out, "configmap/cfg created\npod/web created\n");
-  const auto main = node_.container_config("main");
-  EXPECT_EQ(main.envs(0).value(), "fast");
-  EXPECT_EQ(main.envs(1).key(), "IP");
-  EXPECT_EQ(main.envs(1).value(), "10.85.0.7");
-  EXPECT_EQ(main.image().image(), "sha256:busybox");
-  const auto sandbox = node_.sandbox_request().config();
-  EXPECT_EQ(sandbox.metadata().namespace_(), "default");
-  EXPECT_THAT(LogDirectory(), StartsWith(LogRoot() + "/default_web_"));
-  EXPECT_TRUE(Exists(LogDirectory() + "/side"));
+  EXPECT_EQ(result.out, "pod/web created\nconfigmap/cfg created\n");
+  EXPECT_EQ(Crisp({"apply", "-f", "-"}, both).out, "pod/web unchanged\nconfigmap/cfg unchanged\n");
+  std::string changed = both;
+  changed.replace(changed.find("fast"), 4, "slow");
+  EXPECT_EQ(Crisp({"apply", "-f", Write("m.yaml", changed)}).out,
+            "pod/web unchanged\nconfigmap/cfg configured\n");
+  EXPECT_EQ(agent_.Find({"ConfigMap", "", "cfg"})["data"]["mode"], "slow");
 }
 
-TEST_F(CliTest, ApplyAgainIsUnchangedAndAChangeIsRefused) {
-  Apply(std::string(kPod) + kConfigMap);
-  const size_t calls = node_.calls().size();
-  EXPECT_EQ(Apply(std::string(kPod) + kConfigMap).out,
-            "configmap/cfg unchanged\npod/web unchanged\n");
-  EXPECT_GT(node_.calls().size(), calls);
-  std::string changed = kPod;
-  changed.replace(changed.find("sidecar:1"), 9, "sidecar:2");
-  const Result result = Apply(changed);
+TEST_F(CliTest, ApplyGivesTheNamespace) {
+  EXPECT_EQ(Crisp({"apply", "-n", "shop", "-f", "-"}, kPod).code, 0);
+  EXPECT_FALSE(agent_.Find({"Pod", "shop", "web"}).is_null());
+  const Result other = Crisp({"apply", "-n", "b", "-f", "-"},
+                             "apiVersion: v1\nkind: Pod\nmetadata: {name: p, namespace: a}\n");
+  EXPECT_EQ(other.code, 1);
+  EXPECT_THAT(other.err, HasSubstr("the namespace from the provided object \"a\" does not match "
+                                   "the namespace \"b\""));
+}
+
+TEST_F(CliTest, ApplyReadsAllBeforeItSendsAny) {
+  const Result result = Crisp({"apply", "-f", "-"}, std::string(kPod) + "---\nkind: ConfigMap\n");
   EXPECT_EQ(result.code, 1);
-  EXPECT_THAT(result.err, StartsWith("crisp: error: pod/web: the pod runs with another spec"));
-  EXPECT_THAT(result.err, HasSubstr("crisp delete pod web -n default"));
-  EXPECT_EQ(node_.sandbox_count(), 1u);
+  EXPECT_EQ(result.err, "error: error validating \"STDIN: document 2\": apiVersion not set\n");
+  EXPECT_THAT(agent_.calls(), Not(Contains("Apply")));
+  EXPECT_THAT(Crisp({"apply", "-f", "-"}, "a: [").err, StartsWith("error: error parsing STDIN: "));
+  EXPECT_THAT(Crisp({"apply", "-f", "/nonexistent"}).err,
+              HasSubstr("the path \"/nonexistent\" does not exist"));
 }
 
-TEST_F(CliTest, MissingObjectIsNamedBeforeAnythingIsMade) {
-  const Result result = Apply(kPod);
-  EXPECT_EQ(result.code, 1);
-  EXPECT_EQ(result.err,
-            "crisp: error: pod/web: spec.containers[0].env[0] (MODE): ConfigMap default/cfg does "
-            "not exist; it should hold the key \"mode\"\n");
-  EXPECT_THAT(node_.calls(), Not(Contains("RunPodSandbox")));
-  EXPECT_THAT(node_.calls(), Not(Contains("PullImage")));
-}
-
-TEST_F(CliTest, AFailureOnTheWayLeavesNothing) {
-  for (const char* rpc :
-       {"RunPodSandbox", "PodSandboxStatus", "CreateContainer", "StartContainer"}) {
-    FakeNode node;
-    node.Fail(rpc, grpc::Status(grpc::StatusCode::INTERNAL, "broken here"));
-    std::istringstream in(std::string(kPod) + kConfigMap);
-    std::ostringstream out, err;
-    const std::string logs = node.directory() + "/logs";
-    EXPECT_EQ(RunCli({"apply", "-f", "-", "--log-root", logs, "--address", node.address()},
-                     {in, out, err}, Clock::Real()),
-              1);
-    EXPECT_THAT(err.str(), HasSubstr("broken here")) << rpc;
-    EXPECT_EQ(node.sandbox_count(), 0u) << rpc;
-    EXPECT_FALSE(Exists(node.sandbox_request().config().log_directory() + "/main")) << rpc;
-  }
-}
-
-TEST_F(CliTest, UndoThatFailsIsSaid) {
-  node_.Fail("StartContainer", grpc::Status(grpc::StatusCode::INTERNAL, "no such file"));
-  node_.Fail("RemovePodSandbox", grpc::Status(grpc::StatusCode::INTERNAL, "busy"));
-  const Result result = Apply(std::string(kPod) + kConfigMap);
-  EXPECT_THAT(result.err, HasSubstr("no such file"));
-  EXPECT_THAT(result.err, HasSubstr("remove sandbox: busy"));
-  EXPECT_THAT(result.err, HasSubstr("crisp delete pod web"));
-}
-
-TEST_F(CliTest, ADeadSandboxIsReplaced) {
-  Apply(std::string(kPod) + kConfigMap);
-  node_.StopSandboxes();
-  EXPECT_EQ(Apply(kPod).out, "pod/web recreated\n");
-  EXPECT_EQ(node_.sandbox_count(), 1u);
-}
-
-TEST_F(CliTest, InitContainersRunInOrderToTheirEnd) {
-  const std::string pod = R"(
-apiVersion: v1
-kind: Pod
-metadata: {name: job}
-spec:
-  initContainers: [{name: first, image: a}, {name: second, image: b}]
-  containers: [{name: main, image: c}]
-)";
-  node_.Exits("first", 0);
-  node_.Exits("second", 3);
-  const Result result = Apply(pod);
-  EXPECT_THAT(result.err, HasSubstr("init container second exited with code 3"));
-  EXPECT_EQ(node_.container_config("main").metadata().name(), "");
-  EXPECT_EQ(node_.sandbox_count(), 0u);
-  node_.Exits("second", 0);
-  EXPECT_EQ(Apply(pod).out, "pod/job created\n");
-  EXPECT_THAT(Crisp({"get", "pods"}).out, HasSubstr("job    1/1     Running   0"));
-}
-
-TEST_F(CliTest, PullPolicies) {
-  const auto pod = [](const std::string& policy) {
-    return "apiVersion: v1\nkind: Pod\nmetadata: {name: p}\nspec: {containers: [{name: c, image: "
-           "app" +
-           policy + "}]}\n";
-  };
-  EXPECT_THAT(Apply(pod(", imagePullPolicy: Never")).err, HasSubstr("imagePullPolicy is Never"));
-  node_.Fail("PullImage", grpc::Status(grpc::StatusCode::UNAVAILABLE, "registry is away"));
-  EXPECT_THAT(Apply(pod("")).err, HasSubstr("container c: pull image app: registry is away"));
-  node_.AddImage("app");
-  EXPECT_THAT(Apply(pod(", imagePullPolicy: Always")).err, HasSubstr("registry is away"));
-  EXPECT_EQ(Apply(pod("")).out, "pod/p created\n");  // Present: no registry is needed.
-}
-
-TEST_F(CliTest, DeleteStopsWithThePodsGraceAndTakesTheLogsAlong) {
-  Apply(std::string(kPod) + kConfigMap);
-  const std::string logs = LogDirectory();
-  ASSERT_TRUE(Exists(logs));
-  const Result result = Delete({"pod", "web"});
-  EXPECT_EQ(result.out, "pod \"web\" deleted\n");
-  EXPECT_THAT(node_.calls(), Contains("StopContainer:7"));
-  EXPECT_EQ(node_.sandbox_count(), 0u);
-  EXPECT_FALSE(Exists(logs));
-  EXPECT_EQ(Delete({"pod", "web"}).err, "crisp: error: pods \"web\" not found\n");
-  EXPECT_EQ(Delete({"pod", "web", "--ignore-not-found"}).code, 0);
-  EXPECT_EQ(Delete({"configmap/cfg"}).out, "configmap \"cfg\" deleted\n");
-  EXPECT_EQ(Delete({"cm", "cfg"}).code, 1);
-}
-
-TEST_F(CliTest, DeleteGracePeriodIsTheUsers) {
-  Apply(std::string(kPod) + kConfigMap);
-  Delete({"pod", "web", "--grace-period=0"});
-  EXPECT_THAT(node_.calls(), Contains("StopContainer:0"));
-}
-
-TEST_F(CliTest, GetPodsShowsStatesAsKubectlDoes) {
-  const auto pod = [](const std::string& name) {
-    return "apiVersion: v1\nkind: Pod\nmetadata: {name: " + name + ", labels: {n: " + name +
-           "}}\nspec: {containers: [{name: c-" + name + ", image: a}]}\n---\n";
-  };
-  node_.Exits("c-done", 0);
-  node_.Exits("c-bad", 2);
-  node_.Exits("c-oom", 137);
-  EXPECT_EQ(Apply(pod("run") + pod("done") + pod("bad") + pod("oom")).code, 0);
-  const std::string table = Crisp({"get", "pods"}).out;
-  EXPECT_THAT(table, StartsWith("NAME   READY   STATUS      RESTARTS   AGE\n"));
-  EXPECT_THAT(table, HasSubstr("run    1/1     Running     0"));
-  EXPECT_THAT(table, HasSubstr("done   0/1     Completed   0"));
-  EXPECT_THAT(table, HasSubstr("bad    0/1     Error       0"));
-  EXPECT_THAT(table, HasSubstr("oom    0/1     OOMKilled   0"));
-  EXPECT_EQ(Crisp({"get", "pods", "-l", "n in (run,bad)", "-o", "name"}).out, "pod/bad\npod/run\n");
-  EXPECT_THAT(Crisp({"get", "pod", "run", "-o", "wide"}).out, HasSubstr("10.85.0.7"));
-  EXPECT_THAT(Crisp({"get", "po", "-A"}).out, StartsWith("NAMESPACE   NAME"));
-  EXPECT_EQ(Crisp({"get", "pods", "gone"}).err, "crisp: error: pods \"gone\" not found\n");
-  EXPECT_EQ(Crisp({"get", "pods", "-n", "other"}).err, "No resources found in other namespace.\n");
-  EXPECT_THAT(Crisp({"get", "things"}).err, HasSubstr("there is no resource type"));
-}
-
-TEST_F(CliTest, WhatGetPrintsCanBeAppliedAgain) {
-  Apply(std::string(kPod) + kConfigMap);
-  const Result yaml = Crisp({"get", "configmap", "cfg", "-o", "yaml"});
-  EXPECT_EQ(yaml.out,
-            "apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: cfg\n  namespace: default\n"
-            "data:\n  mode: fast\n");
-  EXPECT_EQ(Apply(yaml.out).out, "configmap/cfg unchanged\n");
-  EXPECT_EQ(Apply(Crisp({"get", "pod", "web", "-o", "yaml"}).out).out, "pod/web unchanged\n");
-  EXPECT_EQ(Apply(Crisp({"get", "pods", "-o", "json"}).out).out, "pod/web unchanged\n");
-}
-
-TEST_F(CliTest, CreateConfigMap) {
-  const std::string file = node_.directory() + "/server.xml";
-  std::ofstream(file) << "<a>\n</a>\n";
-  EXPECT_EQ(Crisp({"create", "configmap", "cfg", "--from-file", file, "--from-literal=k=v",
-                   "--dry-run=client", "-o", "yaml"})
-                .out,
-            "apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: cfg\n  namespace: default\n"
-            "data:\n  k: v\n  server.xml: |\n    <a>\n    </a>\n");
-  EXPECT_EQ(Crisp({"create", "configmap", "cfg", "--from-file=" + file}).out,
-            "configmap/cfg created\n");
-  EXPECT_THAT(Crisp({"create", "cm", "cfg"}).err, HasSubstr("configmaps \"cfg\" already exists"));
-  EXPECT_EQ(Crisp({"describe", "configmap", "cfg"}).out,
-            "Name:         cfg\nNamespace:    default\nLabels:       <none>\nAnnotations:  <none>\n"
-            "\nData\n====\nserver.xml:\n----\n<a>\n</a>\n\n\nBinaryData\n====\n");
-  std::ofstream(file, std::ios::binary) << "\xff\xfe";
-  EXPECT_THAT(Crisp({"create", "cm", "b", "--from-file=" + file, "--dry-run=client", "-oyaml"}).out,
-              HasSubstr("binaryData:\n  server.xml: //4=\n"));
-}
-
-TEST_F(CliTest, SecretsAreShownAsSizesOnly) {
-  EXPECT_EQ(Crisp({"create", "secret", "generic", "s", "--from-literal=pass=hunter2"}).out,
-            "secret/s created\n");
-  const std::string described = Crisp({"describe", "secret", "s"}).out;
-  EXPECT_THAT(described, HasSubstr("pass:  7 bytes"));
-  EXPECT_THAT(described, Not(HasSubstr("hunter2")));
-  EXPECT_THAT(Crisp({"get", "secrets"}).out, HasSubstr("s      Opaque   1"));
-}
-
-TEST_F(CliTest, ExecPassesOutputAndExitCode) {
-  Apply(std::string(kPod) + kConfigMap);
-  runtime::v1::ExecSyncResponse reply;
-  reply.set_stdout("out\n");
-  reply.set_stderr("err\n");
-  reply.set_exit_code(3);
-  node_.SetExec(reply);
+TEST_F(CliTest, ApplyGoesOnAfterAnInvalidObject) {
   const Result result =
-      Crisp({"exec", "web", "-c", "side", "--", "sh", "-c", "exit 3", "--", "-n"});
-  EXPECT_EQ(result.code, 3);
-  EXPECT_EQ(result.out, "out\n");
-  EXPECT_EQ(result.err, "err\ncommand terminated with exit code 3\n");
-  EXPECT_THAT(node_.exec_request().cmd(), ElementsAre("sh", "-c", "exit 3", "--", "-n"));
-  EXPECT_THAT(Crisp({"exec", "web", "--", "true"}).err,
-              StartsWith("Defaulted container \"main\" out of: main, side\n"));
-  EXPECT_THAT(Crisp({"exec", "-it", "web", "--", "sh"}).err, HasSubstr("not available yet"));
-  EXPECT_THAT(Crisp({"exec", "web"}).err, HasSubstr("what to run?"));
-  EXPECT_THAT(Crisp({"exec", "web", "-c", "nope", "--", "true"}).err,
-              HasSubstr("has no container \"nope\"; it has main, side"));
-  EXPECT_THAT(Crisp({"get", "pods", "--", "x"}).err, HasSubstr("only exec takes a command"));
+      Crisp({"apply", "-f", "-"},
+            std::string("apiVersion: v1\nkind: Pod\nmetadata: {name: bad}\n") + kConfigMap);
+  EXPECT_EQ(result.code, 1);
+  EXPECT_EQ(result.out, "configmap/cfg created\n");
+  EXPECT_EQ(result.err, "The Pod \"bad\" is invalid: spec.containers: Required value\n");
 }
 
-TEST_F(CliTest, LogsAreReadFromTheFile) {
-  Apply(std::string(kPod) + kConfigMap);
-  std::ofstream(LogDirectory() + "/main/0.log") << "2026-01-02T03:04:05Z stdout F one\n"
-                                                << "2026-01-02T03:04:06Z stderr F two\n";
+TEST_F(CliTest, ApplyDryRunAndOutput) {
+  EXPECT_EQ(Crisp({"apply", "--dry-run=server", "-f", "-"}, kPod).out,
+            "pod/web created (server dry run)\n");
+  EXPECT_EQ(Crisp({"apply", "--dry-run", "-f", "-"}, kPod).out, "pod/web created (dry run)\n");
+  EXPECT_TRUE(agent_.Find({"Pod", "", "web"}).is_null());
+  EXPECT_EQ(Crisp({"apply", "-o", "name", "-f", "-"}, kPod).out, "pod/web\n");
+  EXPECT_THAT(Crisp({"apply", "-ojson", "-f", "-"}, kPod).out, HasSubstr("\"name\": \"web\""));
+}
+
+TEST_F(CliTest, ApplyDirectories) {
+  ::mkdir((agent_.directory() + "/d").c_str(), 0700);
+  ::mkdir((agent_.directory() + "/d/below").c_str(), 0700);
+  Write("d/b.yaml", kPod);
+  Write("d/a.json", R"({"apiVersion": "v1", "kind": "List", "items": [
+    {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "one"}}]})");
+  Write("d/notes.txt", "no manifest");
+  Write("d/below/c.yml", "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: deep}\n");
+  EXPECT_EQ(Crisp({"apply", "-f", agent_.directory() + "/d"}).out,
+            "configmap/one created\npod/web created\n");
+  EXPECT_EQ(Crisp({"apply", "-R", "-f", agent_.directory() + "/d"}).out,
+            "configmap/one unchanged\npod/web unchanged\nconfigmap/deep created\n");
+}
+
+TEST_F(CliTest, ApplyWaits) {
+  std::thread later = Later([this] {
+    agent_.Change({"Pod", "", "web"}, [](Json& pod) {
+      pod["status"]["conditions"] = {{{"type", "Ready"}, {"status", "True"}}};
+    });
+  });
+  EXPECT_EQ(Crisp({"apply", "--wait", "-f", "-"}, kPod).code, 0);
+  later.join();
+  const Result late = Crisp({"apply", "--wait", "--timeout=100ms", "-f", "-"},
+                            "apiVersion: v1\nkind: Pod\nmetadata: {name: slow}\nspec: {containers: "
+                            "[{name: a, image: b}]}\n");
+  EXPECT_EQ(late.code, 1);
+  EXPECT_THAT(late.err, HasSubstr("timed out waiting for pod/slow to become ready; \"crisp "
+                                  "describe pod/slow -n default\" says why"));
+}
+
+TEST_F(CliTest, WarningsGoToStderr) {
+  const Result result = Crisp({"apply", "-f", "-"},
+                              "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: c, annotations: "
+                              "{a: b}}\n");
+  EXPECT_EQ(result.err, "Warning: annotations are noise\n");
+  EXPECT_EQ(result.code, 0);
+}
+
+TEST_F(CliTest, UnknownKinds) {
+  EXPECT_THAT(
+      Crisp({"apply", "-f", "-"}, "apiVersion: v1\nkind: Service\nmetadata: {name: s}\n").err,
+      HasSubstr("no matches for kind \"Service\" in version \"v1\""));
+  EXPECT_THAT(Crisp({"get", "services"}).err,
+              HasSubstr("the server doesn't have a resource type \"services\""));
+}
+
+TEST_F(CliTest, CreateObjects) {
+  Write("f.txt", "text\n");
+  Write("bytes", std::string("\xff\x00", 2));
+  EXPECT_EQ(Crisp({"create", "configmap", "made", "--from-literal=a=b",
+                   "--from-file=" + agent_.directory() + "/f.txt",
+                   "--from-file=raw=" + agent_.directory() + "/bytes"})
+                .out,
+            "configmap/made created\n");
+  const Json map = agent_.Find({"ConfigMap", "", "made"});
+  EXPECT_EQ(map["data"], (Json{{"a", "b"}, {"f.txt", "text\n"}}));
+  EXPECT_EQ(map["binaryData"]["raw"], "/wA=");
+  const Result again = Crisp({"create", "cm", "made", "--from-literal=a=b"});
+  EXPECT_EQ(again.code, 1);
+  EXPECT_EQ(again.err, "Error from server (AlreadyExists): configmaps \"made\" already exists\n");
+  EXPECT_EQ(Crisp({"create", "secret", "generic", "s", "--from-literal=p=hunter2"}).out,
+            "secret/s created\n");
+  EXPECT_EQ(agent_.Find({"Secret", "", "s"})["data"]["p"], "aHVudGVyMg==");
+  EXPECT_EQ(Crisp({"create", "-f", "-"}, kPod).out, "pod/web created\n");
+}
+
+TEST_F(CliTest, CreateDeployment) {
+  EXPECT_EQ(Crisp({"create", "deployment", "shop", "--image=reg/team/nginx:1.25", "--replicas=2",
+                   "--port=80", "--", "run", "-f"})
+                .out,
+            "deployment.apps/shop created\n");
+  const Json object = agent_.Find({"Deployment", "", "shop"});
+  EXPECT_EQ(object["spec"]["replicas"], 2);
+  const Json container = object["spec"]["template"]["spec"]["containers"][0];
+  EXPECT_EQ(container["name"], "nginx");
+  EXPECT_EQ(container["command"], (Json{"run", "-f"}));
+  EXPECT_EQ(container["ports"][0]["containerPort"], 80);
+  EXPECT_EQ(object["spec"]["selector"]["matchLabels"]["app"], "shop");
+}
+
+TEST_F(CliTest, CreateDryRunNeedsNoAgent) {
+  std::istringstream in;
+  std::ostringstream out, err;
+  EXPECT_EQ(RunCli({"create", "configmap", "c", "--from-literal=a=b", "--dry-run=client", "-o",
+                    "yaml", "--agent", "/nonexistent/a.sock"},
+                   {in, out, err}, Clock::Real()),
+            0);
+  EXPECT_EQ(out.str(), "apiVersion: v1\ndata:\n  a: b\nkind: ConfigMap\nmetadata:\n  name: c\n");
+}
+
+TEST_F(CliTest, GetTables) {
+  EXPECT_EQ(Crisp({"get", "pods"}).err, "No resources found in default namespace.\n");
+  agent_.Add(Pod("web"));
+  agent_.Add(Pod("db", "db"));
+  agent_.Add(Deployment(2, 1));
+  const Result pods = Crisp({"get", "po"});
+  EXPECT_THAT(pods.out, StartsWith("NAME   READY   STATUS    RESTARTS   AGE\n"
+                                   "db     1/1     Running   0          "));
+  EXPECT_THAT(Crisp({"get", "pods", "-l", "app=shop", "--no-headers"}).out,
+              StartsWith("web   1/1"));
+  EXPECT_THAT(Crisp({"get", "pods", "web", "--show-labels"}).out, HasSubstr("app=shop\n"));
+  EXPECT_THAT(Crisp({"get", "pods", "-A"}).out, HasSubstr("default     web    1/1"));
+  const std::string several = Crisp({"get", "pods,deploy"}).out;
+  EXPECT_THAT(several, HasSubstr("\npod/web   1/1"));
+  EXPECT_THAT(several, HasSubstr("\n\nNAME                   READY   UP-TO-DATE"));
+  EXPECT_THAT(several, HasSubstr("\ndeployment.apps/shop   1/2     2"));
+  EXPECT_EQ(Crisp({"get", "all"}).out, several);
+}
+
+TEST_F(CliTest, GetMissingNames) {
+  agent_.Add(Pod("web"));
+  const Result result = Crisp({"get", "pod", "web", "gone", "-o", "name"});
+  EXPECT_EQ(result.code, 1);
+  EXPECT_EQ(result.out, "pod/web\n");
+  EXPECT_EQ(result.err, "Error from server (NotFound): pods \"gone\" not found\n");
+  EXPECT_EQ(Crisp({"get", "pod/gone", "--ignore-not-found"}).code, 0);
+  EXPECT_THAT(Crisp({"get", "pod", "web", "-A"}).err,
+              HasSubstr("a resource cannot be retrieved by name across all namespaces"));
+  EXPECT_THAT(Crisp({"get"}).err, HasSubstr("you must specify the type of resource to get"));
+}
+
+TEST_F(CliTest, GetOutputs) {
+  agent_.Add(Pod("web"));
+  agent_.Add(Pod("b"));
+  EXPECT_EQ(Crisp({"get", "pods", "-o", "name"}).out, "pod/b\npod/web\n");
+  EXPECT_EQ(Crisp({"get", "pod", "web", "-o=jsonpath={.status.phase}"}).out, "Running");
+  EXPECT_EQ(
+      Crisp({"get", "pods", "-o", "jsonpath={range .items[*]}{.metadata.name}{\"\\n\"}{end}"}).out,
+      "b\nweb\n");
+  EXPECT_EQ(Crisp({"get", "pods", "-o", "custom-columns=N:.metadata.name,X:.spec.x"}).out,
+            "N     X\nb     <none>\nweb   <none>\n");
+  EXPECT_EQ(Json::parse(Crisp({"get", "pod", "web", "-o", "json"}).out)["metadata"]["name"], "web");
+  EXPECT_EQ(Json::parse(Crisp({"get", "pods", "-o", "json"}).out)["items"].size(), 2u);
+  EXPECT_THAT(Crisp({"get", "pod/web", "-o", "yaml"}).out,
+              StartsWith("apiVersion: v1\nkind: Pod\n"));
+  EXPECT_THAT(Crisp({"get", "pods", "-o", "xml"}).err, HasSubstr("unable to match a printer"));
+  EXPECT_THAT(Crisp({"get", "pods", "--sort-by=.metadata.uid", "--no-headers"}).out,
+              StartsWith("web "));
+}
+
+TEST_F(CliTest, GetWatchShowsChanges) {
+  agent_.Add(Pod("web"));
+  std::istringstream in;
+  std::stringstream out, err;
+  std::thread watcher([&] {
+    // Ends when the agent does.
+    RunCli({"get", "pods", "-w", "--agent", agent_.address()}, {in, out, err}, Clock::Real());
+  });
+  while (agent_.calls().empty()) absl::SleepFor(absl::Milliseconds(5));
+  absl::SleepFor(absl::Milliseconds(100));
+  agent_.Change({"Pod", "", "web"},
+                [](Json& pod) { pod["metadata"]["deletionTimestamp"] = "2027-01-15T08:00:00Z"; });
+  absl::SleepFor(absl::Milliseconds(200));
+  agent_.Stop();
+  watcher.join();
+  EXPECT_THAT(out.str(),
+              ::testing::MatchesRegex("NAME   READY   STATUS    RESTARTS   AGE\n"
+                                      "web    1/1     Running   0          [^\n]*\n"
+                                      "web    1/1     Terminating   0          [^\n]*\n"));
+}
+
+TEST_F(CliTest, DeleteWaitsUntilGone) {
+  agent_.KeepDeleted();
+  agent_.Add(Pod("web"));
+  std::thread later = Later([this] { agent_.Remove({"Pod", "", "web"}); });
+  const absl::Time began = absl::Now();
+  const Result result = Crisp({"delete", "pod", "web", "--grace-period=3"});
+  EXPECT_GE(absl::Now() - began, absl::Milliseconds(100));
+  later.join();
+  EXPECT_EQ(result.out, "pod \"web\" deleted\n");
+  EXPECT_THAT(agent_.calls(), Contains("Delete Pod web grace=3"));
+}
+
+TEST_F(CliTest, DeleteFlags) {
+  agent_.Add(Pod("a"));
+  agent_.Add(Pod("b", "db"));
+  agent_.Add(Deployment(1, 1));
+  EXPECT_EQ(Crisp({"delete", "pods", "-l", "app=db", "--now"}).out, "pod \"b\" deleted\n");
+  EXPECT_THAT(agent_.calls(), Contains("Delete Pod b grace=1"));
+  EXPECT_EQ(Crisp({"delete", "deployment/shop", "--cascade=orphan"}).out,
+            "deployment.apps \"shop\" deleted\n");
+  EXPECT_THAT(agent_.calls(), Contains("Delete Deployment shop orphan"));
+  const Result forced = Crisp({"delete", "pod/a", "--force"});
+  EXPECT_EQ(forced.out, "pod \"a\" force deleted\n");
+  EXPECT_THAT(forced.err, StartsWith("Warning: Immediate deletion does not wait"));
+  EXPECT_THAT(agent_.calls(), Contains("Delete Pod a grace=0"));
+  const Result gone = Crisp({"delete", "-f", "-"}, kPod);
+  EXPECT_EQ(gone.code, 1);
+  EXPECT_EQ(gone.err, "Error from server (NotFound): pods \"web\" not found\n");
+  EXPECT_EQ(Crisp({"delete", "--ignore-not-found", "-f", "-"}, kPod).code, 0);
+  EXPECT_THAT(Crisp({"delete", "pods"}).err, HasSubstr("no name was specified"));
+  EXPECT_EQ(Crisp({"delete", "pods", "--all"}).out, "No resources found\n");
+}
+
+TEST_F(CliTest, DeleteTimesOut) {
+  agent_.KeepDeleted();
+  agent_.Add(Pod("web"));
+  const Result result = Crisp({"delete", "pod", "web", "--timeout=100ms"});
+  EXPECT_EQ(result.code, 1);
+  EXPECT_THAT(result.err, HasSubstr("timed out waiting for the condition on pods/web"));
+  EXPECT_EQ(Crisp({"delete", "pod", "web", "--wait=false"}).code, 0);
+}
+
+TEST_F(CliTest, DescribeWithEvents) {
+  agent_.Add(Pod("web-1"));
+  agent_.Add({{"kind", "Event"},
+              {"metadata", {{"name", "web-1.1"}}},
+              {"involvedObject", {{"kind", "Pod"}, {"name", "web-1"}}},
+              {"reason", "Pulled"},
+              {"message", "Container image present"}});
+  const Result result = Crisp({"describe", "pod", "web"});  // The beginning of the name.
+  EXPECT_EQ(result.code, 0);
+  EXPECT_THAT(result.out, StartsWith("Name:             web-1\n"));
+  EXPECT_THAT(result.out, HasSubstr("Container image present"));
+  EXPECT_THAT(Crisp({"describe", "pod", "web-1", "--show-events=false"}).out,
+              Not(HasSubstr("image present")));
+  EXPECT_EQ(Crisp({"describe", "pod", "nope"}).code, 1);
+}
+
+TEST_F(CliTest, Logs) {
+  const std::string log = Write("0.log",
+                                "2027-01-15T08:00:00.000000000Z stdout F one\n"
+                                "2027-01-15T08:00:01.000000000Z stderr F two\n");
+  const std::string old = Write("old.log", "2027-01-15T07:00:00.000000000Z stdout F before\n");
+  agent_.Add(Pod("web"));
+  AddContainer(
+      "web",
+      {.name = "main", .id = "c1", .running = true, .log_path = log, .previous_log_path = old});
   EXPECT_EQ(Crisp({"logs", "web"}).out, "one\ntwo\n");
-  EXPECT_EQ(Crisp({"logs", "pod/web", "-c", "main", "--tail=1", "--timestamps"}).out,
-            "2026-01-02T03:04:06Z two\n");
-  EXPECT_THAT(Crisp({"logs", "web", "side"}).err, HasSubstr("there is no log at"));
-  EXPECT_THAT(Crisp({"logs", "web", "-p"}).err, HasSubstr("has not run before"));
-  EXPECT_THAT(Crisp({"logs", "web", "--since=never"}).err, HasSubstr("is not a duration"));
+  EXPECT_EQ(Crisp({"logs", "web", "--tail=1", "--timestamps"}).out,
+            "2027-01-15T08:00:01.000000000Z two\n");
+  EXPECT_EQ(Crisp({"logs", "web", "main", "--since-time=2027-01-15T08:00:01Z"}).out, "two\n");
+  EXPECT_EQ(Crisp({"logs", "web", "-p"}).out, "before\n");
+  EXPECT_EQ(Crisp({"logs", "web", "--prefix"}).out, "[pod/web/main] one\n[pod/web/main] two\n");
+  EXPECT_EQ(Crisp({"logs", "-l", "app=shop", "--all-containers", "--prefix", "--tail=1"}).out,
+            "[pod/web/main] two\n");
+  EXPECT_EQ(Crisp({"logs", "web", "nope"}).err,
+            "Error from server (BadRequest): container nope is not valid for pod web\n");
+  EXPECT_THAT(Crisp({"logs", "web", "--since=ten"}).err, HasSubstr("for \"--since\" flag"));
+  EXPECT_EQ(Crisp({"logs", "gone"}).code, 1);
 }
 
-TEST_F(CliTest, ImportStreamsTheFile) {
-  const std::string bytes(1'500'000, 'x');
-  EXPECT_EQ(Crisp({"import", "-", "--name", "app:dev"}, bytes).out,
-            "image/app:dev imported (sha256:0123)\n");
-  EXPECT_EQ(node_.imported(), bytes);
-  EXPECT_THAT(Crisp({"import", "/nonexistent.tar"}).err, HasSubstr("cannot be read"));
+TEST_F(CliTest, LogsOfADeployment) {
+  agent_.Add(Deployment(1, 1));
+  agent_.Add(Pod("other", "db"));
+  agent_.Add(Pod("shop-1"));
+  AddContainer("shop-1",
+               {.name = "main", .id = "c", .running = true, .log_path = Write("l", "x\n")});
+  EXPECT_EQ(Crisp({"logs", "deployment/shop"}).out, "x\n");
 }
 
-TEST_F(CliTest, ErrorsAreOneLineAndSayWhatToDo) {
+TEST_F(CliTest, LogsFollowUntilTheContainerEnds) {
+  const std::string log = Write("0.log", "2027-01-15T08:00:00.000000000Z stdout F one\n");
+  ResolvedContainer container = {.name = "main", .id = "c1", .running = true, .log_path = log};
+  AddContainer("web", container);
+  std::thread later = Later([&] {
+    std::ofstream(log, std::ios::app) << "2027-01-15T08:00:09.000000000Z stdout F two\n";
+    container.running = false;
+    AddContainer("web", container);
+  });
+  EXPECT_EQ(Crisp({"logs", "-f", "web"}).out, "one\ntwo\n");
+  later.join();
+}
+
+TEST_F(CliTest, LogsOfWhatHasNotBegun) {
+  AddContainer("web", {.name = "main", .waiting_reason = "ImagePullBackOff"});
+  EXPECT_EQ(Crisp({"logs", "-f", "web"}).err,
+            "error: container \"main\" in pod \"web\" is waiting to start: ImagePullBackOff\n");
+  EXPECT_THAT(Crisp({"logs", "-p", "web"}).err,
+              HasSubstr("previous terminated container \"main\" in pod \"web\" not found"));
+}
+
+TEST_F(CliTest, ExecRefusals) {
+  EXPECT_THAT(Crisp({"exec", "web"}).err, HasSubstr("crisp exec web -- ls /"));
+  EXPECT_THAT(Crisp({"exec", "web", "ls"}).err, HasSubstr("Use exec [POD] -- [COMMAND] instead"));
+  AddContainer("web", {.name = "main", .id = "c1", .waiting_reason = "CrashLoopBackOff"});
+  EXPECT_EQ(Crisp({"exec", "web", "--", "ls"}).err,
+            "error: container \"main\" in pod \"web\" is not running: CrashLoopBackOff\n");
+  EXPECT_EQ(Crisp({"exec", "gone", "--", "ls"}).err,
+            "Error from server (NotFound): pods \"gone\" not found\n");
+  AddContainer("web", {.name = "main", .id = "c1", .running = true});
+  agent_.SetStreamUrl("http://127.0.0.1:1/exec/token");
+  const Result result = Crisp({"exec", "-it", "web", "--", "ls", "-l"});
+  EXPECT_EQ(result.code, 1);
+  EXPECT_THAT(result.err, HasSubstr("Unable to use a TTY - input is not a terminal"));
+  EXPECT_THAT(result.err, HasSubstr("connect to the runtime's streaming server"));
+  EXPECT_THAT(agent_.last_stream().command, ElementsAre("ls", "-l"));
+  EXPECT_FALSE(agent_.last_stream().tty);
+  EXPECT_TRUE(agent_.last_stream().in);
+}
+
+TEST_F(CliTest, ScaleAndRollout) {
+  agent_.Add(Deployment(2, 1));
+  EXPECT_EQ(Crisp({"scale", "deployment/shop", "--replicas=2"}).out,
+            "deployment.apps/shop scaled\n");
+  EXPECT_EQ(Crisp({"scale", "deploy", "shop", "--replicas=3", "--current-replicas=9"}).code, 1);
+  EXPECT_EQ(Crisp({"rollout", "status", "deployment/shop", "--watch=false"}).out,
+            "Waiting for deployment \"shop\" rollout to finish: 1 of 2 updated replicas are "
+            "available...\n");
+  std::thread later = Later([this] {
+    agent_.Change({"Deployment", "", "shop"},
+                  [](Json& object) { object["status"]["availableReplicas"] = 2; });
+  });
+  EXPECT_THAT(Crisp({"rollout", "status", "deployment", "shop"}).out,
+              ::testing::EndsWith("deployment \"shop\" successfully rolled out\n"));
+  later.join();
+  EXPECT_EQ(Crisp({"rollout", "restart", "deployment/shop"}).out,
+            "deployment.apps/shop restarted\n");
+  EXPECT_TRUE(agent_.Find({"Deployment", "", "shop"})["spec"]["template"]["metadata"]["annotations"]
+                  .contains("kubectl.kubernetes.io/restartedAt"));
+  EXPECT_EQ(Crisp({"rollout", "pause", "deployment/shop"}).out, "deployment.apps/shop paused\n");
+  EXPECT_EQ(Crisp({"rollout", "pause", "deployment/shop"}).code, 1);
+  EXPECT_EQ(Crisp({"rollout", "resume", "deployment/shop"}).out, "deployment.apps/shop resumed\n");
+}
+
+TEST_F(CliTest, RolloutHistory) {
+  agent_.Add(Deployment(1, 1));
+  const std::string uid = agent_.Find({"Deployment", "", "shop"})["metadata"]["uid"];
+  for (const char* revision : {"10", "9"}) {
+    agent_.Add(
+        {{"kind", "ReplicaSet"},
+         {"metadata",
+          {{"name", std::string("shop-") + revision},
+           {"annotations", {{"deployment.kubernetes.io/revision", revision}}},
+           {"ownerReferences", {{{"uid", uid}}}}}},
+         {"spec",
+          {{"template", {{"spec", {{"containers", {{{"name", "c"}, {"image", revision}}}}}}}}}}});
+  }
+  EXPECT_EQ(
+      Crisp({"rollout", "history", "deployment/shop"}).out,
+      "deployment.apps/shop\nREVISION   CHANGE-CAUSE\n9          <none>\n10         <none>\n");
+  EXPECT_THAT(Crisp({"rollout", "history", "deployment/shop", "--revision=9"}).out,
+              HasSubstr("Image:        9\n"));
+}
+
+TEST_F(CliTest, Labels) {
+  agent_.Add({{"kind", "Node"}, {"metadata", {{"name", "here"}, {"labels", {{"a", "1"}}}}}});
+  EXPECT_EQ(Crisp({"label", "node", "here", "disk=ssd"}).out, "node/here labeled\n");
+  EXPECT_EQ(Crisp({"label", "node", "here", "disk=ssd"}).out, "node/here not labeled\n");
+  EXPECT_EQ(Crisp({"label", "node", "here", "disk=hdd"}).err,
+            "Error from server (Conflict): 'disk' already has a value (ssd), and --overwrite is "
+            "false\n");
+  EXPECT_EQ(Crisp({"label", "node/here", "a-"}).out, "node/here unlabeled\n");
+  EXPECT_EQ(Crisp({"label", "node", "here", "--list"}).out, "disk=ssd\n");
+  EXPECT_EQ(Crisp({"label", "node", "here"}).code, 1);
+}
+
+TEST_F(CliTest, Events) {
+  for (const char* name : {"web", "db"}) {
+    agent_.Add({{"kind", "Event"},
+                {"metadata", {{"name", std::string(name) + ".1"}}},
+                {"involvedObject", {{"kind", "Pod"}, {"name", name}}},
+                {"type", std::string(name) == "web" ? "Warning" : "Normal"},
+                {"reason", "BackOff"},
+                {"message", "m"}});
+  }
+  EXPECT_THAT(Crisp({"events"}).out, HasSubstr("Normal    BackOff   Pod/db    m\n"));
+  EXPECT_THAT(Crisp({"events", "--for", "pod/web", "--no-headers"}).out,
+              ::testing::MatchesRegex("[^\n]*Warning   BackOff   Pod/web   m\n"));
+  EXPECT_THAT(Crisp({"events", "--types=Warning"}).out, Not(HasSubstr("Pod/db")));
+  EXPECT_EQ(Crisp({"events", "-n", "other"}).err, "No events found in other namespace.\n");
+}
+
+TEST_F(CliTest, Top) {
+  agent_.SetStats({{"default", "web", {{"a", 1'500'000, 3 << 20}, {"b", 200'000'000, 5 << 20}}}});
+  EXPECT_EQ(Crisp({"top", "pods"}).out,
+            "NAME   CPU(cores)   MEMORY(bytes)\nweb    202m         8Mi\n");
+  EXPECT_EQ(Crisp({"top", "pod", "web", "--containers", "--no-headers"}).out,
+            "web   a   2m     3Mi\nweb   b   200m   5Mi\n");
+  agent_.Add(Json::parse(R"({"kind": "Node", "metadata": {"name": "here"},
+                             "status": {"allocatable": {"cpu": "2", "memory": "80Mi"}}})"));
+  EXPECT_THAT(Crisp({"top", "node"}).out, HasSubstr("here   202m         10%      8Mi"));
+}
+
+TEST_F(CliTest, Wait) {
+  agent_.Add(Pod("web"));
+  std::thread later = Later([this] {
+    agent_.Change({"Pod", "", "web"}, [](Json& pod) {
+      pod["status"]["conditions"] = {{{"type", "Ready"}, {"status", "True"}}};
+    });
+  });
+  EXPECT_EQ(Crisp({"wait", "pod/web", "--for=condition=ready"}).out, "pod/web condition met\n");
+  later.join();
+  EXPECT_EQ(Crisp({"wait", "pod/web", "--for=jsonpath={.status.phase}=Running"}).code, 0);
+  const Result late = Crisp({"wait", "pod/web", "--for=delete", "--timeout=50ms"});
+  EXPECT_EQ(late.code, 1);
+  EXPECT_EQ(late.err, "error: timed out waiting for the condition on pods/web\n");
+  EXPECT_EQ(Crisp({"wait", "pod/gone", "--for=delete"}).code, 0);
+  EXPECT_EQ(Crisp({"wait", "pod/gone", "--for=condition=Ready"}).code, 1);
+  EXPECT_THAT(Crisp({"wait", "pod/web", "--for=tea"}).err, HasSubstr("unrecognized condition"));
+}
+
+TEST_F(CliTest, ImportAndVersion) {
+  EXPECT_EQ(Crisp({"import", "-", "--name", "app:1"}, "bytes").out,
+            "image/app:1 imported (sha256:5)\n");
+  EXPECT_THAT(Crisp({"import", "/nonexistent"}).err, HasSubstr("cannot be read"));
+  EXPECT_EQ(Crisp({"version"}).out,
+            "Client Version: 0.1.0\nAgent Version: 0.1.0\nRuntime Version: crisp 0.1.0\n");
+}
+
+TEST_F(CliTest, ApiResources) {
+  EXPECT_THAT(Crisp({"api-resources"}).out, HasSubstr("pods                     po           v1"));
+}
+
+TEST_F(CliTest, DoctorChecksTheNode) {
+  const Result result = Crisp({"doctor"});
+  EXPECT_THAT(result.out, HasSubstr("kernel "));
+  EXPECT_THAT(result.out, HasSubstr("ok     agent"));
+  EXPECT_THAT(result.out, HasSubstr("ok     runtime           crisp 0.1.0 at unix:"));
+}
+
+TEST_F(CliTest, NoAgentSaysHowToStartOne) {
   std::istringstream in;
   std::ostringstream out, err;
   EXPECT_EQ(
-      RunCli({"--address", "/tmp/no/such.sock", "get", "pods"}, {in, out, err}, Clock::Real()), 1);
-  EXPECT_THAT(err.str(), StartsWith("crisp: error: crispd does not answer at unix:///tmp/no/such"));
-  EXPECT_THAT(err.str(), HasSubstr("systemctl start crispd"));
-  EXPECT_THAT(Crisp({"apply"}).err, HasSubstr("see crisp apply --help"));
-  EXPECT_THAT(Crisp({"frobnicate"}).err, StartsWith("crisp: error: "));
-  EXPECT_EQ(Crisp({"frobnicate"}).code, 1);
-  EXPECT_THAT(Crisp({"apply", "--help"}).out, HasSubstr("crisp apply -f pod.yaml"));
-  EXPECT_THAT(Crisp({"--help"}).out, HasSubstr("First steps:"));
-  EXPECT_THAT(Crisp({"apply", "-f", "-", "-n", "other"},
-                    "{apiVersion: v1, kind: ConfigMap, metadata: {name: a, namespace: b}}")
-                  .err,
-              HasSubstr("metadata.namespace: is \"b\", but -n says \"other\""));
+      RunCli({"get", "pods", "--agent", "/nonexistent/a.sock"}, {in, out, err}, Clock::Real()), 1);
+  EXPECT_EQ(
+      err.str(),
+      "error: no agent answers at unix:///nonexistent/a.sock (ENOENT): start one with "
+      "\"systemctl start crisp-agent\" or \"crisp agent\", or name its socket with --agent or "
+      "CRISP_AGENT\n");
 }
 
-TEST_F(CliTest, VersionAndCompletion) {
-  EXPECT_THAT(Crisp({"version"}).out, HasSubstr("Server Version: fake 1.2.3 (CRI v1)"));
-  EXPECT_THAT(Crisp({"version", "--client"}).out, Not(HasSubstr("Server")));
-  EXPECT_THAT(Crisp({"completion", "bash"}).out, HasSubstr("complete -F _crisp crisp"));
+TEST_F(CliTest, HelpTeaches) {
+  std::istringstream in;
+  for (const char* verb :
+       {"apply", "create", "delete", "get", "describe", "logs", "exec", "attach", "port-forward",
+        "scale", "rollout", "label", "events", "top", "wait", "import", "doctor", "completion"}) {
+    std::ostringstream out, err;
+    EXPECT_EQ(RunCli({verb, "--help"}, {in, out, err}, Clock::Real()), 0);
+    EXPECT_THAT(out.str(), HasSubstr("Example")) << verb;
+    EXPECT_THAT(out.str(), HasSubstr(" crisp ")) << verb;
+    EXPECT_THAT(out.str(), Not(HasSubstr("WORDS"))) << verb;
+  }
+  std::ostringstream out, err;
+  EXPECT_EQ(RunCli({}, {in, out, err}, Clock::Real()), 0);
+  EXPECT_THAT(out.str(), HasSubstr("crisp apply -f pod.yaml"));
+  std::ostringstream bad_out, bad_err;
+  EXPECT_EQ(RunCli({"get", "pods", "--nope"}, {in, bad_out, bad_err}, Clock::Real()), 1);
+  EXPECT_THAT(bad_err.str(), HasSubstr("see crisp get --help"));
+}
+
+TEST_F(CliTest, Completion) {
+  agent_.Add(Pod("web"));
+  agent_.Add(Pod("worker"));
+  AddContainer("web", {.name = "main"});
+  ::setenv("CRISP_AGENT", agent_.address().c_str(), 1);
+  const auto complete = [](std::vector<std::string> words) {
+    words.insert(words.begin(), "__complete");
+    std::istringstream in;
+    std::ostringstream out, err;
+    EXPECT_EQ(RunCli(words, {in, out, err}, Clock::Real()), 0);
+    return out.str();
+  };
+  EXPECT_EQ(complete({"des"}), "describe\n");
+  EXPECT_EQ(complete({"get", "po"}), "pods\n");
+  EXPECT_EQ(complete({"get", "pods", "w"}), "web\nworker\n");
+  EXPECT_EQ(complete({"delete", "pod/we"}), "pod/web\n");
+  EXPECT_EQ(complete({"exec", "-it", "wor"}), "worker\n");
+  EXPECT_EQ(complete({"logs", "web", "-c", ""}), "main\n");
+  EXPECT_EQ(complete({"get", "pods", "-n", ""}), "default\n");
+  EXPECT_EQ(complete({"apply", "-f", "x"}), ":files\n");
+  EXPECT_EQ(complete({"rollout", "re"}), "restart\nresume\n");
+  ::unsetenv("CRISP_AGENT");
+  for (const char* shell : {"bash", "zsh", "fish"}) {
+    EXPECT_THAT(Crisp({"completion", shell}).out, HasSubstr("crisp __complete"));
+  }
 }
 
 }  // namespace
-}  // namespace crisp::agent
+}  // namespace crisp::cli

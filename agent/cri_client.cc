@@ -52,6 +52,24 @@ CriClient::CriClient(const std::string& address) : address_(Target(address)) {
   images_ = crisp::images::v1::Images::NewStub(channel);
 }
 
+CriClient::Cancellable::Cancellable(CriClient* client, grpc::ClientContext* context)
+    : client_(*client), context_(context) {
+  absl::MutexLock lock(&client_.mu_);
+  client_.under_way_.insert(context_);
+  if (client_.cancelled_) context_->TryCancel();
+}
+
+CriClient::Cancellable::~Cancellable() {
+  absl::MutexLock lock(&client_.mu_);
+  client_.under_way_.erase(context_);
+}
+
+void CriClient::CancelAll() {
+  absl::MutexLock lock(&mu_);
+  cancelled_ = true;
+  for (grpc::ClientContext* context : under_way_) context->TryCancel();
+}
+
 absl::Status CriClient::Explain(const grpc::Status& status) const {
   if (status.error_code() == grpc::StatusCode::UNAVAILABLE) {
     const absl::Status probe = Probe(address_);

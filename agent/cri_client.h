@@ -14,10 +14,13 @@
 #include <grpcpp/grpcpp.h>
 
 #include <memory>
+#include <set>
 #include <string>
 
+#include "absl/base/thread_annotations.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "absl/synchronization/mutex.h"
 #include "absl/time/clock.h"
 #include "absl/time/time.h"
 #include "api/cri/v1/api.grpc.pb.h"
@@ -63,13 +66,31 @@ class CriClient {
   }
 
   crisp::images::v1::Images::Stub& images() { return *images_; }
+  // For what is no plain call: streams.
+  runtime::v1::RuntimeService::Stub& runtime() { return *runtime_; }
 
   // A failed RPC in the user's words.
   absl::Status Explain(const grpc::Status& status) const;
 
   const std::string& address() const { return address_; }
 
+  // Ends every call under way, and every later one at once, as Cancelled.
+  void CancelAll();
+
  private:
+  // A call's context, known to CancelAll while it lives.
+  class Cancellable {
+   public:
+    Cancellable(CriClient* client, grpc::ClientContext* context);
+    ~Cancellable();
+    Cancellable(const Cancellable&) = delete;
+    Cancellable& operator=(const Cancellable&) = delete;
+
+   private:
+    CriClient& client_;
+    grpc::ClientContext* const context_;
+  };
+
   template <typename Stub, typename Request, typename Reply>
   absl::StatusOr<Reply> Call(Stub& stub,
                              grpc::Status (Stub::*method)(grpc::ClientContext*, const Request&,
@@ -79,6 +100,7 @@ class CriClient {
     if (timeout != absl::InfiniteDuration()) {
       context.set_deadline(absl::ToChronoTime(absl::Now() + timeout));
     }
+    const Cancellable cancellable(this, &context);
     Reply reply;
     const grpc::Status status = (stub.*method)(&context, request, &reply);
     if (!status.ok()) return Explain(status);
@@ -86,6 +108,9 @@ class CriClient {
   }
 
   std::string address_;
+  absl::Mutex mu_;
+  bool cancelled_ ABSL_GUARDED_BY(mu_) = false;
+  std::set<grpc::ClientContext*> under_way_ ABSL_GUARDED_BY(mu_);
   std::unique_ptr<runtime::v1::RuntimeService::Stub> runtime_;
   std::unique_ptr<runtime::v1::ImageService::Stub> image_;
   std::unique_ptr<crisp::volumes::v1::Volumes::Stub> volumes_;

@@ -1,7 +1,11 @@
 #include "agent/environment.h"
 
+#include <optional>
 #include <set>
 
+#include "absl/numeric/int128.h"
+#include "absl/strings/ascii.h"
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "absl/strings/strip.h"
@@ -9,10 +13,6 @@
 
 namespace crisp::agent {
 namespace {
-
-using crisp::volumes::v1::GetConfigMapRequest;
-using crisp::volumes::v1::GetSecretRequest;
-using crisp::volumes::v1::Volumes;
 
 const char* KindName(ObjectKind kind) {
   return kind == ObjectKind::kConfigMap ? "ConfigMap" : "Secret";
@@ -33,25 +33,6 @@ void Set(const std::string& name, std::string value, Environment* out) {
     }
   }
   out->emplace_back(name, std::move(value));
-}
-
-absl::StatusOr<EnvironmentSources::Data> FetchOne(CriClient& node, ObjectKind kind,
-                                                  const std::string& ns, const std::string& name) {
-  EnvironmentSources::Data data;
-  if (kind == ObjectKind::kConfigMap) {
-    GetConfigMapRequest request;
-    request.mutable_key()->set_namespace_(ns);
-    request.mutable_key()->set_name(name);
-    CRISP_ASSIGN_OR_RETURN(const auto reply, node.Volumes(&Volumes::Stub::GetConfigMap, request));
-    data.insert(reply.config_map().data().begin(), reply.config_map().data().end());
-  } else {
-    GetSecretRequest request;
-    request.mutable_key()->set_namespace_(ns);
-    request.mutable_key()->set_name(name);
-    CRISP_ASSIGN_OR_RETURN(const auto reply, node.Volumes(&Volumes::Stub::GetSecret, request));
-    data.insert(reply.secret().data().begin(), reply.secret().data().end());
-  }
-  return data;
 }
 
 std::string FromMap(const std::map<std::string, std::string>& map, absl::string_view key) {
@@ -75,6 +56,43 @@ std::string FieldValue(const Pod& pod, const PodFacts& facts, absl::string_view 
   return "";
 }
 
+// In units of the divisor, rounded up.
+absl::StatusOr<std::string> ResourceValue(const Pod& pod, const Container& own,
+                                          const PodFacts& facts, const EnvVar& var) {
+  const ResourceSelector& selector = *var.resource;
+  const Container* container = selector.container.empty() ? &own : nullptr;
+  for (const auto* list : {&pod.init_containers, &pod.containers}) {
+    for (const Container& one : *list) {
+      if (one.name == selector.container) container = &one;
+    }
+  }
+  if (container == nullptr) {
+    return absl::NotFoundError(absl::StrCat(var.path, " (", var.name, "): there is no container ",
+                                            selector.container, " in the pod"));
+  }
+  const Resources& r = container->resources;
+  // A request that is absent takes the limit; a limit that is absent is the whole node.
+  const bool cpu = absl::EndsWith(selector.resource, ".cpu");
+  const bool limit = absl::StartsWith(selector.resource, "limits.");
+  std::optional<int64_t> amount = cpu ? r.cpu_limit_milli : r.memory_limit_bytes;
+  if (limit && !amount.has_value()) {
+    amount = cpu ? facts.node_cpu_milli : facts.node_memory_bytes;
+  } else if (!limit) {
+    const auto& request = cpu ? r.cpu_request_milli : r.memory_request_bytes;
+    if (request.has_value()) amount = request;
+  }
+  const absl::int128 milli = absl::int128(amount.value_or(0)) * (cpu ? 1 : 1000);
+  const absl::int128 divisor = selector.divisor_milli;
+  return absl::StrCat(static_cast<int64_t>((milli + divisor - 1) / divisor));
+}
+
+bool IsCIdentifier(absl::string_view name) {
+  for (const char c : name) {
+    if (!absl::ascii_isalnum(static_cast<unsigned char>(c)) && c != '_') return false;
+  }
+  return !name.empty() && !absl::ascii_isdigit(static_cast<unsigned char>(name[0]));
+}
+
 // The kernel ends a variable at a NUL, so the rest would be lost without a word.
 absl::Status CheckValue(absl::string_view where, const std::string& name,
                         const std::string& value) {
@@ -85,11 +103,13 @@ absl::Status CheckValue(absl::string_view where, const std::string& name,
 
 }  // namespace
 
-absl::StatusOr<EnvironmentSources> EnvironmentSources::Fetch(CriClient& node, const Pod& pod) {
+absl::StatusOr<EnvironmentSources> EnvironmentSources::Fetch(ObjectSource& source, const Pod& pod,
+                                                             const std::string& only) {
   std::set<std::pair<ObjectKind, std::string>> wanted;
   for (const auto* list : {&pod.init_containers, &pod.containers}) {
     for (const Container& container : *list) {
-      for (const EnvFrom& source : container.env_from) wanted.emplace(source.kind, source.name);
+      if (!only.empty() && container.name != only) continue;
+      for (const EnvFrom& from : container.env_from) wanted.emplace(from.kind, from.name);
       for (const EnvVar& var : container.env) {
         if (var.key.has_value()) wanted.emplace(var.key->kind, var.key->name);
       }
@@ -97,7 +117,7 @@ absl::StatusOr<EnvironmentSources> EnvironmentSources::Fetch(CriClient& node, co
   }
   EnvironmentSources sources;
   for (const auto& [kind, name] : wanted) {
-    absl::StatusOr<Data> data = FetchOne(node, kind, pod.ns, name);
+    absl::StatusOr<Data> data = source.Read(kind, pod.ns, name);
     if (absl::IsNotFound(data.status())) continue;
     if (!data.ok()) {
       return Annotate(data.status(), "get ", KindName(kind), " ", pod.ns, "/", name);
@@ -131,7 +151,8 @@ absl::StatusOr<std::string> EnvironmentSources::FindKey(const Pod& pod, const En
 }
 
 absl::StatusOr<Environment> EnvironmentSources::Resolve(const Pod& pod, const Container& container,
-                                                        const PodFacts& facts) const {
+                                                        const PodFacts& facts, EnvNames names,
+                                                        std::vector<SkippedKeys>* skipped) const {
   Environment out;
   for (const EnvFrom& source : container.env_from) {
     const Data* data = Find(source.kind, source.name);
@@ -140,10 +161,16 @@ absl::StatusOr<Environment> EnvironmentSources::Resolve(const Pod& pod, const Co
       return absl::NotFoundError(absl::StrCat(source.path, ": ", KindName(source.kind), " ", pod.ns,
                                               "/", source.name, " does not exist"));
     }
+    SkippedKeys left_out{source.kind, source.name, {}};
     for (const auto& [key, value] : *data) {
+      if (names == EnvNames::kLegacy && !IsCIdentifier(source.prefix + key)) {
+        left_out.keys.push_back(source.prefix + key);
+        continue;
+      }
       CRISP_RETURN_IF_ERROR(CheckValue(source.path, key, value));
       Set(source.prefix + key, value, &out);
     }
+    if (skipped != nullptr && !left_out.keys.empty()) skipped->push_back(std::move(left_out));
   }
   for (const EnvVar& var : container.env) {
     std::string value;
@@ -153,6 +180,8 @@ absl::StatusOr<Environment> EnvironmentSources::Resolve(const Pod& pod, const Co
       if (!found.ok()) return found.status();
       CRISP_RETURN_IF_ERROR(CheckValue(var.path, var.name, *found));
       value = *std::move(found);
+    } else if (var.resource.has_value()) {
+      CRISP_ASSIGN_OR_RETURN(value, ResourceValue(pod, container, facts, var));
     } else if (!var.field_path.empty()) {
       value = FieldValue(pod, facts, var.field_path);
     } else {

@@ -112,6 +112,54 @@ TEST_F(EnvironmentTest, MissingIsAnErrorThatNamesObjectAndKeyUnlessOptional) {
                                   HasSubstr("envFrom[0]: ConfigMap prod/gone does not exist")));
 }
 
+TEST_F(EnvironmentTest, LegacyNamesAreLeftOutAndTold) {
+  sources_.Add(ObjectKind::kConfigMap, "odd", {{"a.b", "1"}, {"1st", "2"}, {"OK_1", "3"}});
+  container_.env_from = {{"", ObjectKind::kConfigMap, "odd", "", false}};
+  ASSERT_OK_AND_ASSIGN(const Environment all, Resolve());
+  EXPECT_EQ(all.size(), 3u);
+  std::vector<SkippedKeys> skipped;
+  ASSERT_OK_AND_ASSIGN(const Environment env,
+                       sources_.Resolve(pod_, container_, facts_, EnvNames::kLegacy, &skipped));
+  EXPECT_THAT(env, ElementsAre(Pair("OK_1", "3")));
+  ASSERT_EQ(skipped.size(), 1u);
+  EXPECT_EQ(skipped[0].name, "odd");
+  EXPECT_THAT(skipped[0].keys, ElementsAre("1st", "a.b"));
+}
+
+TEST_F(EnvironmentTest, ResourceReferences) {
+  container_.resources.cpu_limit_milli = 1500;
+  container_.resources.memory_limit_bytes = 100 << 20;
+  container_.resources.cpu_request_milli = 250;
+  Container other;
+  other.name = "other";
+  pod_.containers = {other};
+  facts_.node_cpu_milli = 4000;
+  facts_.node_memory_bytes = 8 << 20;
+  const struct {
+    const char *container, *resource;
+    int64_t divisor_milli;
+    const char* value;
+  } cases[] = {
+      {"", "limits.cpu", 1000, "2"},
+      {"", "limits.cpu", 1, "1500"},
+      {"", "requests.cpu", 1, "250"},
+      {"", "limits.memory", 1000, "104857600"},
+      {"", "limits.memory", (int64_t{1} << 20) * 1000, "100"},
+      {"", "requests.memory", (int64_t{1} << 20) * 1000, "100"},
+      {"other", "limits.cpu", 1, "4000"},
+      {"other", "limits.memory", 1000, "8388608"},
+      {"other", "requests.memory", 1000, "0"},
+  };
+  for (const auto& test : cases) {
+    EnvVar var = Literal("V", "");
+    var.resource = ResourceSelector{test.container, test.resource, test.divisor_milli};
+    container_.env = {var};
+    EXPECT_THAT(Resolve(), IsOkAndHolds(ElementsAre(Pair("V", test.value)))) << test.resource;
+  }
+  container_.env[0].resource->container = "nobody";
+  EXPECT_THAT(Resolve(), StatusIs(absl::StatusCode::kNotFound, HasSubstr("no container nobody")));
+}
+
 TEST_F(EnvironmentTest, NulBytesAreRefusedWithoutShowingTheValue) {
   container_.env = {FromKey(ObjectKind::kSecret, "sec", "nul", false)};
   EXPECT_THAT(Resolve(),

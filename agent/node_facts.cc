@@ -49,6 +49,7 @@ NodeFacts ReadNodeFacts() {
   if (::sysinfo(&info) == 0) {
     facts.memory_bytes = static_cast<int64_t>(info.totalram) * info.mem_unit;
   }
+  facts.cpus = ::sysconf(_SC_NPROCESSORS_ONLN);
   return facts;
 }
 

@@ -12,6 +12,7 @@ struct NodeFacts {
   std::string ip;           // The first address that is not loopback, or "".
   std::string resolv_conf;  // /etc/resolv.conf
   int64_t memory_bytes = 0;
+  int64_t cpus = 0;
 };
 
 // Reads them; what cannot be read stays empty.

@@ -74,22 +74,9 @@ std::optional<int64_t> Request(std::optional<int64_t> request, std::optional<int
 
 // kubelet's scores: who goes first when the node is out of memory.
 int64_t OomScore(const Pod& pod, const Container& container, int64_t node_memory_bytes) {
-  bool guaranteed = true;
-  bool best_effort = true;
-  for (const auto* list : {&pod.init_containers, &pod.containers}) {
-    for (const Container& one : *list) {
-      const Resources& r = one.resources;
-      const auto cpu = Request(r.cpu_request_milli, r.cpu_limit_milli);
-      const auto memory = Request(r.memory_request_bytes, r.memory_limit_bytes);
-      if (cpu.value_or(0) > 0 || memory.value_or(0) > 0) best_effort = false;
-      if (r.cpu_limit_milli.value_or(0) == 0 || r.memory_limit_bytes.value_or(0) == 0 ||
-          cpu != r.cpu_limit_milli || memory != r.memory_limit_bytes) {
-        guaranteed = false;
-      }
-    }
-  }
-  if (guaranteed) return -997;
-  if (best_effort) return 1000;
+  const absl::string_view qos = QosClass(pod);
+  if (qos == "Guaranteed") return -997;
+  if (qos == "BestEffort") return 1000;
   const auto memory =
       Request(container.resources.memory_request_bytes, container.resources.memory_limit_bytes);
   const int64_t share =
@@ -119,6 +106,31 @@ void FillResources(const Pod& pod, const Container& container, int64_t node_memo
 
 }  // namespace
 
+std::string HostnameOf(const Pod& pod) {
+  if (pod.host_network) return "";
+  std::string hostname = pod.hostname.empty() ? pod.name.substr(0, 63) : pod.hostname;
+  while (absl::EndsWith(hostname, "-") || absl::EndsWith(hostname, ".")) hostname.pop_back();
+  return hostname;
+}
+
+const char* QosClass(const Pod& pod) {
+  bool guaranteed = true;
+  bool best_effort = true;
+  for (const auto* list : {&pod.init_containers, &pod.containers}) {
+    for (const Container& one : *list) {
+      const Resources& r = one.resources;
+      const auto cpu = Request(r.cpu_request_milli, r.cpu_limit_milli);
+      const auto memory = Request(r.memory_request_bytes, r.memory_limit_bytes);
+      if (cpu.value_or(0) > 0 || memory.value_or(0) > 0) best_effort = false;
+      if (r.cpu_limit_milli.value_or(0) == 0 || r.memory_limit_bytes.value_or(0) == 0 ||
+          cpu != r.cpu_limit_milli || memory != r.memory_limit_bytes) {
+        guaranteed = false;
+      }
+    }
+  }
+  return guaranteed ? "Guaranteed" : best_effort ? "BestEffort" : "Burstable";
+}
+
 bool IsAgentAnnotation(const std::string& key) { return absl::StartsWith(key, "io.crisp."); }
 
 std::string SpecHash(const Pod& pod) {
@@ -139,11 +151,7 @@ PodSandboxConfig MakeSandboxConfig(const Pod& pod, const PodInstance& instance) 
   config.mutable_metadata()->set_namespace_(pod.ns);
   config.mutable_metadata()->set_uid(instance.uid);
   config.mutable_metadata()->set_attempt(instance.attempt);
-  if (!pod.host_network) {
-    std::string hostname = pod.hostname.empty() ? pod.name.substr(0, 63) : pod.hostname;
-    while (absl::EndsWith(hostname, "-") || absl::EndsWith(hostname, ".")) hostname.pop_back();
-    config.set_hostname(hostname);
-  }
+  config.set_hostname(HostnameOf(pod));
   config.set_log_directory(instance.log_directory);
   FillDns(pod, instance, &config);
   FillPorts(pod, &config);
@@ -155,7 +163,8 @@ PodSandboxConfig MakeSandboxConfig(const Pod& pod, const PodInstance& instance) 
   labels[kPodUidLabel] = instance.uid;
   auto& annotations = *config.mutable_annotations();
   annotations.insert(pod.annotations.begin(), pod.annotations.end());
-  annotations[kVolumesAnnotation] = pod.volumes.dump();
+  if (instance.volume_annotations) annotations[kVolumesAnnotation] = pod.volumes.dump();
+  if (!instance.node_agent.empty()) annotations[kNodeAgentAnnotation] = instance.node_agent;
   annotations[kSpecAnnotation] = pod.spec.dump();
   annotations[kSpecHashAnnotation] = SpecHash(pod);
   if (pod.security.fs_group.has_value()) {
@@ -171,9 +180,11 @@ absl::StatusOr<ContainerConfig> MakeContainerConfig(const Pod& pod, const Contai
                                                     const PodInstance& instance,
                                                     const ImageFacts& image,
                                                     const Environment& environment,
-                                                    int64_t node_memory_bytes) {
+                                                    int64_t node_memory_bytes,
+                                                    const ContainerInstanceConfig& start) {
   ContainerConfig config;
   config.mutable_metadata()->set_name(container.name);
+  config.mutable_metadata()->set_attempt(static_cast<uint32_t>(start.restart_count));
   config.mutable_image()->set_image(image.id);
   config.mutable_image()->set_user_specified_image(container.image);
   for (const std::string& word : container.command) {
@@ -194,9 +205,20 @@ absl::StatusOr<ContainerConfig> MakeContainerConfig(const Pod& pod, const Contai
   labels[kPodUidLabel] = instance.uid;
   labels[kContainerNameLabel] = container.name;
   auto& annotations = *config.mutable_annotations();
-  annotations[kVolumeMountsAnnotation] = container.volume_mounts.dump();
-  annotations[kRestartCountAnnotation] = absl::StrCat(0);
-  config.set_log_path(absl::StrCat(container.name, "/0.log"));
+  if (start.volume_annotations) {
+    annotations[kVolumeMountsAnnotation] = container.volume_mounts.dump();
+  }
+  annotations[kRestartCountAnnotation] = absl::StrCat(start.restart_count);
+  if (start.next_back_off > absl::ZeroDuration()) {
+    annotations[kBackOffAnnotation] = absl::StrCat(absl::ToInt64Milliseconds(start.next_back_off));
+  }
+  for (const auto& mount : start.mounts) {
+    runtime::v1::Mount* added = config.add_mounts();
+    added->set_container_path(mount.container_path);
+    added->set_host_path(mount.host_path);
+    added->set_readonly(mount.read_only);
+  }
+  config.set_log_path(absl::StrCat(container.name, "/", start.restart_count, ".log"));
   config.set_stdin(container.stdin_open);
   config.set_stdin_once(container.stdin_once);
   config.set_tty(container.tty);

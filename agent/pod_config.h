@@ -4,11 +4,14 @@
 
 #include <cstdint>
 #include <string>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "absl/time/time.h"
 #include "agent/environment.h"
 #include "agent/manifest/pod.h"
+#include "agent/runtime/image_facts.h"
 #include "api/cri/v1/api.pb.h"
 
 namespace crisp::agent {
@@ -24,6 +27,9 @@ inline constexpr char kFsGroupAnnotation[] = "io.crisp.fs-group";
 inline constexpr char kSpecAnnotation[] = "io.crisp.pod-spec";
 inline constexpr char kSpecHashAnnotation[] = "io.crisp.spec-hash";
 inline constexpr char kRestartCountAnnotation[] = "io.kubernetes.container.restartCount";
+inline constexpr char kBackOffAnnotation[] = "io.crisp.back-off-ms";
+// On the sandboxes of a node agent: the node's name.
+inline constexpr char kNodeAgentAnnotation[] = "io.crisp.node-agent";
 inline constexpr char kInitContainerAnnotation[] = "io.crisp.init-container";
 
 // True for the annotations that the agent itself puts on a sandbox.
@@ -37,23 +43,39 @@ struct PodInstance {
   std::string uid;
   uint32_t attempt = 0;
   std::string log_directory;
-  std::string host_resolv_conf;  // The node's, for dnsConfig that adds to it.
+  std::string host_resolv_conf;    // The node's, for dnsConfig that adds to it.
+  std::string node_agent;          // The node's name if its agent keeps the pod, else empty.
+  bool volume_annotations = true;  // False for a runtime that knows none.
 };
 
 runtime::v1::PodSandboxConfig MakeSandboxConfig(const Pod& pod, const PodInstance& instance);
 
-// What the image says about its user (ImageStatus).
-struct ImageFacts {
-  std::string id;
-  bool has_uid = false;
-  int64_t uid = 0;
-  std::string username;
+// One start of a container.
+struct ContainerInstanceConfig {
+  int restart_count = 0;
+  // What to wait before the next start if this one does not run for long.
+  absl::Duration next_back_off = absl::ZeroDuration();
+  // Files and directories of the agent's own, besides the pod's volumes.
+  struct HostMount {
+    std::string container_path, host_path;
+    bool read_only = false;
+  };
+  std::vector<HostMount> mounts;
+  // False for a runtime that knows no volume annotations.
+  bool volume_annotations = true;
 };
 
 // FailedPrecondition if runAsNonRoot cannot be kept.
 absl::StatusOr<runtime::v1::ContainerConfig> MakeContainerConfig(
     const Pod& pod, const Container& container, const PodInstance& instance,
-    const ImageFacts& image, const Environment& environment, int64_t node_memory_bytes);
+    const ImageFacts& image, const Environment& environment, int64_t node_memory_bytes,
+    const ContainerInstanceConfig& start = {});
+
+// As the runtime gets it; empty in the host's network.
+std::string HostnameOf(const Pod& pod);
+
+// "Guaranteed", "Burstable" or "BestEffort".
+const char* QosClass(const Pod& pod);
 
 }  // namespace crisp::agent
 

@@ -44,6 +44,9 @@ void FillGroups(const Pod& pod, Context* out) {
   for (const int64_t group : pod.security.supplemental_groups) {
     out->add_supplemental_groups(group);
   }
+  if (pod.security.supplemental_groups_policy == "Strict") {
+    out->set_supplemental_groups_policy(runtime::v1::Strict);
+  }
 }
 
 bool AnyPrivileged(const Pod& pod) {

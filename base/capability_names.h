@@ -1,57 +1,23 @@
-// The names of Linux capabilities, by number, without "CAP_".
+// Linux capabilities by their names, as OCI specs and CRI requests spell them.
 #ifndef CRISP_BASE_CAPABILITY_NAMES_H_
 #define CRISP_BASE_CAPABILITY_NAMES_H_
 
 #include <linux/capability.h>
 
-#include <iterator>
+#include <string>
+
+#include "absl/strings/string_view.h"
 
 namespace crisp {
 
-inline constexpr const char* kCapabilityNames[] = {
-    "CHOWN",
-    "DAC_OVERRIDE",
-    "DAC_READ_SEARCH",
-    "FOWNER",
-    "FSETID",
-    "KILL",
-    "SETGID",
-    "SETUID",
-    "SETPCAP",
-    "LINUX_IMMUTABLE",
-    "NET_BIND_SERVICE",
-    "NET_BROADCAST",
-    "NET_ADMIN",
-    "NET_RAW",
-    "IPC_LOCK",
-    "IPC_OWNER",
-    "SYS_MODULE",
-    "SYS_RAWIO",
-    "SYS_CHROOT",
-    "SYS_PTRACE",
-    "SYS_PACCT",
-    "SYS_ADMIN",
-    "SYS_BOOT",
-    "SYS_NICE",
-    "SYS_RESOURCE",
-    "SYS_TIME",
-    "SYS_TTY_CONFIG",
-    "MKNOD",
-    "LEASE",
-    "AUDIT_WRITE",
-    "AUDIT_CONTROL",
-    "SETFCAP",
-    "MAC_OVERRIDE",
-    "MAC_ADMIN",
-    "SYSLOG",
-    "WAKE_ALARM",
-    "BLOCK_SUSPEND",
-    "AUDIT_READ",
-    "PERFMON",
-    "BPF",
-    "CHECKPOINT_RESTORE",
-};
-static_assert(std::size(kCapabilityNames) == CAP_LAST_CAP + 1);
+// Those that have a name; a newer kernel may have more.
+inline constexpr int kCapabilityCount = CAP_LAST_CAP + 1;
+
+// "CAP_CHOWN" -> 0; -1 if nothing has that name.
+int CapabilityByName(absl::string_view name);
+
+// 0 -> "CAP_CHOWN"; `number` is below kCapabilityCount.
+std::string CapabilityName(int number);
 
 }  // namespace crisp
 

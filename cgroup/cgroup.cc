@@ -236,4 +236,20 @@ absl::Status Cgroup::Remove() const {
   }
 }
 
+void RemoveEmpty(const Hierarchies& hosts, const std::string& path) {
+  if (!CheckPath(path).ok()) return;
+  for (const std::string& mount_point : hosts.MountPoints()) {
+    // rmdir refuses one that has processes.
+    (void)RemoveBelow(JoinPath(mount_point, path));
+  }
+}
+
+std::set<std::string> ChildrenOf(const Hierarchies& hosts, const std::string& path) {
+  std::set<std::string> names;
+  for (const std::string& mount_point : hosts.MountPoints()) {
+    for (std::string& name : Children(JoinPath(mount_point, path))) names.insert(std::move(name));
+  }
+  return names;
+}
+
 }  // namespace crisp::cgroup

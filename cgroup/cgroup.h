@@ -13,6 +13,7 @@
 #include <sys/types.h>
 
 #include <cstdint>
+#include <set>
 #include <string>
 #include <utility>
 #include <vector>
@@ -87,6 +88,15 @@ class Cgroup {
   Hierarchies hosts_;
   std::string path_;
 };
+
+// The directories that hold cgroups, for who made them for others: `path` as in Create.
+
+// Removes the cgroup and those below it from every hierarchy, as far as they have no
+// process.
+void RemoveEmpty(const Hierarchies& hosts, const std::string& path);
+
+// Names of the cgroups right below it, in whichever hierarchy.
+std::set<std::string> ChildrenOf(const Hierarchies& hosts, const std::string& path);
 
 }  // namespace crisp::cgroup
 

@@ -129,4 +129,22 @@ std::vector<DeviceWrite> WritesBetween(const DevicePolicy& now, const DevicePoli
   return writes;
 }
 
+std::vector<DeviceRule> WithDefaultDevices(std::vector<DeviceRule> rules) {
+  const auto policy = PolicyOf(rules);
+  // Rules that make no policy are an error of who applies them.
+  if (rules.empty() || !policy.ok() || policy->allow_others) return rules;
+  const auto allow = [&rules](char type, std::optional<int64_t> major, std::optional<int64_t> minor,
+                              const char* access) {
+    rules.push_back(
+        {.allow = true, .type = type, .major = major, .minor = minor, .access = access});
+  };
+  allow('c', std::nullopt, std::nullopt, "m");
+  allow('b', std::nullopt, std::nullopt, "m");
+  for (const int64_t memory : {3, 5, 7, 8, 9}) allow('c', 1, memory, "rwm");  // null ... urandom
+  allow('c', 5, 0, "rwm");                                                    // tty
+  allow('c', 5, 2, "rwm");                                                    // ptmx
+  allow('c', 136, std::nullopt, "rwm");                                       // pts
+  return rules;
+}
+
 }  // namespace crisp::cgroup

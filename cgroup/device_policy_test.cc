@@ -73,5 +73,18 @@ TEST(DevicePolicyTest, AnUpdateGrantsBeforeItTakes) {
               ElementsAre(DeviceWrite{true, "a"}, DeviceWrite{false, "b 8:* w"}));
 }
 
+TEST(WithDefaultDevices, OnlyWhereOthersAreDenied) {
+  EXPECT_TRUE(WithDefaultDevices({}).empty());
+  EXPECT_EQ(WithDefaultDevices({{.allow = true, .access = "rwm"}}).size(), 1u);
+  const auto rules = WithDefaultDevices({{.allow = false, .access = "rwm"}});
+  const auto policy = PolicyOf(rules);
+  ASSERT_TRUE(policy.ok());
+  EXPECT_FALSE(policy->allow_others);
+  EXPECT_EQ(policy->exceptions.at({'c', 1, 3}), "rwm");
+  EXPECT_EQ(policy->exceptions.at({'c', 136, DevicePolicy::kAll}), "rwm");
+  EXPECT_EQ(policy->exceptions.at({'b', DevicePolicy::kAll, DevicePolicy::kAll}), "m");
+  EXPECT_EQ(policy->exceptions.count({'c', 5, 1}), 0u) << "the host's console";
+}
+
 }  // namespace
 }  // namespace crisp::cgroup

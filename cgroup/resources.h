@@ -73,6 +73,11 @@ struct Resources {
   std::map<std::string, RdmaLimit> rdma;
 };
 
+// A container's rules with those that every container has (OCI runtime spec, "Default
+// Devices", and what runc adds to them): where others are denied, its standard devices and
+// terminals, and making nodes, which gives no use of them.
+std::vector<DeviceRule> WithDefaultDevices(std::vector<DeviceRule> rules);
+
 // `json` is the object itself; `field` its name in messages ("linux.resources").
 absl::StatusOr<Resources> ParseResources(const nlohmann::json& json, const std::string& field);
 

@@ -113,18 +113,24 @@ void EnableControllers(const std::string& unified, const std::string& path) {
   }
 }
 
-absl::Status Walk(const std::string& directory,
-                  const std::function<absl::Status(const std::string& directory)>& visit) {
+std::vector<std::string> Children(const std::string& directory) {
+  std::vector<std::string> names;
   const std::unique_ptr<DIR, int (*)(DIR*)> dir(::opendir(directory.c_str()), &::closedir);
-  if (dir == nullptr) {
-    const int err = errno;
-    if (err == ENOENT) return absl::OkStatus();
-    return ErrnoStatus(err, absl::StrCat("open ", directory));
-  }
-  CRISP_RETURN_IF_ERROR(visit(directory));
+  if (dir == nullptr) return names;
   while (const dirent* entry = ::readdir(dir.get())) {
     const absl::string_view name = entry->d_name;
-    if (entry->d_type != DT_DIR || name == "." || name == "..") continue;
+    if (entry->d_type == DT_DIR && name != "." && name != "..") names.emplace_back(name);
+  }
+  return names;
+}
+
+absl::Status Walk(const std::string& directory,
+                  const std::function<absl::Status(const std::string& directory)>& visit) {
+  const absl::Status there =
+      Sys(absl::StrCat("open ", directory), [&] { return ::access(directory.c_str(), F_OK); });
+  if (!there.ok()) return ErrnoOf(there) == ENOENT ? absl::OkStatus() : there;
+  CRISP_RETURN_IF_ERROR(visit(directory));
+  for (const std::string& name : Children(directory)) {
     CRISP_RETURN_IF_ERROR(Walk(JoinPath(directory, name), visit));
   }
   return absl::OkStatus();

@@ -35,6 +35,9 @@ void EnableControllers(const std::string& unified, const std::string& path);
 absl::Status Walk(const std::string& directory,
                   const std::function<absl::Status(const std::string& directory)>& visit);
 
+// Names of the cgroups right below `directory`.
+std::vector<std::string> Children(const std::string& directory);
+
 // The host pids in the cgroup at `directory` and below it.
 absl::StatusOr<std::vector<pid_t>> PidsBelow(const std::string& directory);
 

@@ -71,27 +71,52 @@ absl::StatusOr<uint64_t> Number(const Json& object, const char* key, uint64_t ma
   return it->get<uint64_t>();
 }
 
+constexpr struct {
+  const char* name;
+  uint32_t action;
+  bool with_value = false;  // errnoRet goes into it.
+} kActions[] = {
+    {"SCMP_ACT_ALLOW", SCMP_ACT_ALLOW},
+    {"SCMP_ACT_ERRNO", SCMP_ACT_ERRNO(0), true},
+    {"SCMP_ACT_KILL", SCMP_ACT_KILL_THREAD},
+    {"SCMP_ACT_KILL_PROCESS", SCMP_ACT_KILL_PROCESS},
+    {"SCMP_ACT_KILL_THREAD", SCMP_ACT_KILL_THREAD},
+    {"SCMP_ACT_LOG", SCMP_ACT_LOG},
+    {"SCMP_ACT_TRACE", SCMP_ACT_TRACE(0), true},
+    {"SCMP_ACT_TRAP", SCMP_ACT_TRAP},
+};
+
+constexpr struct {
+  const char* name;
+  scmp_compare compare;
+} kOperators[] = {
+    {"SCMP_CMP_EQ", SCMP_CMP_EQ}, {"SCMP_CMP_GE", SCMP_CMP_GE},
+    {"SCMP_CMP_GT", SCMP_CMP_GT}, {"SCMP_CMP_LE", SCMP_CMP_LE},
+    {"SCMP_CMP_LT", SCMP_CMP_LT}, {"SCMP_CMP_MASKED_EQ", SCMP_CMP_MASKED_EQ},
+    {"SCMP_CMP_NE", SCMP_CMP_NE},
+};
+
 absl::StatusOr<uint32_t> Action(const std::string& name, uint32_t errno_ret) {
-  if (name == "SCMP_ACT_ALLOW") return SCMP_ACT_ALLOW;
-  if (name == "SCMP_ACT_ERRNO") return SCMP_ACT_ERRNO(errno_ret);
-  if (name == "SCMP_ACT_KILL" || name == "SCMP_ACT_KILL_THREAD") return SCMP_ACT_KILL_THREAD;
-  if (name == "SCMP_ACT_KILL_PROCESS") return SCMP_ACT_KILL_PROCESS;
-  if (name == "SCMP_ACT_TRAP") return SCMP_ACT_TRAP;
-  if (name == "SCMP_ACT_LOG") return SCMP_ACT_LOG;
-  if (name == "SCMP_ACT_TRACE") return SCMP_ACT_TRACE(errno_ret);
+  for (const auto& known : kActions) {
+    // The value is what the lower half of an action holds.
+    if (name == known.name) return known.action | (known.with_value ? errno_ret & 0xffff : 0);
+  }
   if (name == "SCMP_ACT_NOTIFY") return Bad("action", "SCMP_ACT_NOTIFY is not supported");
   return Bad("action", absl::StrCat("unknown action ", Quoted(name)));
 }
 
 absl::StatusOr<scmp_compare> Operator(const std::string& name) {
-  if (name == "SCMP_CMP_NE") return SCMP_CMP_NE;
-  if (name == "SCMP_CMP_LT") return SCMP_CMP_LT;
-  if (name == "SCMP_CMP_LE") return SCMP_CMP_LE;
-  if (name == "SCMP_CMP_EQ") return SCMP_CMP_EQ;
-  if (name == "SCMP_CMP_GE") return SCMP_CMP_GE;
-  if (name == "SCMP_CMP_GT") return SCMP_CMP_GT;
-  if (name == "SCMP_CMP_MASKED_EQ") return SCMP_CMP_MASKED_EQ;
+  for (const auto& known : kOperators) {
+    if (name == known.name) return known.compare;
+  }
   return Bad("op", absl::StrCat("unknown operator ", Quoted(name)));
+}
+
+template <typename Table>
+std::vector<std::string> NamesOf(const Table& table) {
+  std::vector<std::string> names;
+  for (const auto& entry : table) names.emplace_back(entry.name);
+  return names;
 }
 
 constexpr struct {
@@ -384,5 +409,8 @@ Json WithoutUnknownCalls(const Json& profile) {
   out["syscalls"] = std::move(kept);
   return out;
 }
+
+std::vector<std::string> SeccompActionNames() { return NamesOf(kActions); }
+std::vector<std::string> SeccompOperatorNames() { return NamesOf(kOperators); }
 
 }  // namespace crisp

@@ -8,6 +8,7 @@
 
 #include <nlohmann/json.hpp>
 #include <string>
+#include <vector>
 
 #include "absl/status/statusor.h"
 
@@ -24,6 +25,10 @@ absl::StatusOr<unsigned> SeccompFlags(const nlohmann::json& profile);
 // `profile` without the calls that this libseccomp has no number for: they cannot
 // be filtered by name, and a runtime would drop them in silence.
 nlohmann::json WithoutUnknownCalls(const nlohmann::json& profile);
+
+// What a profile may name, for who asks what this runtime can do; sorted.
+std::vector<std::string> SeccompActionNames();
+std::vector<std::string> SeccompOperatorNames();
 
 }  // namespace crisp
 

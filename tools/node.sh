@@ -6,28 +6,36 @@
 node_root=/var/lib/crisp-run    # images, snapshots, objects
 node_state=/run/crisp-run       # sockets, records, pinned namespaces
 node_bridge=crisp-run0
-node_logs=/var/log/pods
-node_socket=
+node_socket= # crispd's
+node_agent=  # the agent's
 
-# crisp on the node whose socket is node_socket; logs of our own node go with it.
+# crisp on the node that find_node found, or start_node and start_agent made.
 crisp() {
-  CRISP_ADDRESS=unix://$node_socket CRISP_LOG_ROOT=$node_logs "$node_bin/crisp" "$@"
+  CRISP_AGENT=unix://$node_agent CRISP_ADDRESS=unix://$node_socket "$node_bin/crisp" "$@"
 }
 
-socket_answers() { [[ -S $1 ]] && CRISP_ADDRESS=unix://$1 "$node_bin/crisp" version >/dev/null 2>&1; }
+crispd_answers() {
+  [[ -S $1 ]] && CRISP_ADDRESS=unix://$1 "$node_bin/crisp" version --runtime >/dev/null 2>&1
+}
+agent_answers() { [[ -S $1 ]] && CRISP_AGENT=unix://$1 "$node_bin/crisp" version >/dev/null 2>&1; }
 
-# Sets node_socket to a node that serves already: the machine's own, or one kept by
+# Sets node_socket to a crispd that serves already: the machine's own, or one kept by
 # an earlier `tools/run --keep`.
 find_node() {
   local socket
   for socket in /run/crisp/crisp.sock "$node_state/crisp.sock"; do
-    if socket_answers "$socket"; then
+    if crispd_answers "$socket"; then
       node_socket=$socket
-      [[ $socket == /run/crisp/crisp.sock ]] || node_logs=$node_root/logs
       return 0
     fi
   done
   return 1
+}
+
+# The same for node_agent, beside the crispd that was found.
+find_agent() {
+  local socket=${node_socket%/*}/agent.sock
+  agent_answers "$socket" && node_agent=$socket
 }
 
 write_node_config() {
@@ -56,9 +64,8 @@ start_node() {
   pid=$!
   echo "$pid" >"$node_state/crispd.pid"
   for _ in {1..300}; do
-    if socket_answers "$node_state/crisp.sock"; then
+    if crispd_answers "$node_state/crisp.sock"; then
       node_socket=$node_state/crisp.sock
-      node_logs=$node_root/logs
       return 0
     fi
     if ! kill -0 "$pid" 2>/dev/null; then
@@ -73,7 +80,33 @@ start_node() {
   return 1
 }
 
-# The processes of our node: crispd, containerd and the shims name its directories on
+# An agent of ours on the crispd at node_socket.
+start_agent() {
+  local pid
+  mkdir -p "$node_root" "$node_state"
+  chmod 700 "$node_root" "$node_state"
+  setsid "$node_bin/crisp" agent --root "$node_root/agent" --listen "unix://$node_state/agent.sock" \
+    --runtime-endpoint "unix://$node_socket" --pod-log-root "$node_root/logs" \
+    >"$node_state/agent.log" 2>&1 </dev/null 7>&- 8>&- 9>&- &
+  pid=$!
+  for _ in {1..300}; do
+    if agent_answers "$node_state/agent.sock"; then
+      node_agent=$node_state/agent.sock
+      return 0
+    fi
+    if ! kill -0 "$pid" 2>/dev/null; then
+      echo "the agent ended:"
+      tail -n 30 "$node_state/agent.log"
+      return 1
+    fi
+    sleep 0.1
+  done
+  echo "the agent does not answer after 30 s:"
+  tail -n 30 "$node_state/agent.log"
+  return 1
+}
+
+# The processes of our node: crispd, the agent, containerd and the shims name its directories on
 # their command lines; what runs in a pod has a mount table of its own with a root from
 # there.
 node_processes() {
@@ -108,15 +141,13 @@ end_processes() {
   done
 }
 
-# Ends the pods, crispd, its containerd, and removes what they made. Does as much as it
+# Ends the pods, the agent, crispd, its containerd, and removes what they made. Does as much as it
 # can: it also runs after a failure, and finds a node that is half there.
 stop_node() {
-  local namespace pod mount
-  if socket_answers "$node_state/crisp.sock"; then
-    node_socket=$node_state/crisp.sock node_logs=$node_root/logs
-    while read -r namespace pod _; do
-      crisp delete pod -n "$namespace" "$pod" --grace-period 1 || true
-    done < <(crisp get pods --all-namespaces --no-headers 2>/dev/null)
+  local mount
+  if agent_answers "$node_state/agent.sock"; then
+    node_agent=$node_state/agent.sock
+    crisp delete all --all --all-namespaces --grace-period 1 --timeout 60s || true
   fi
   end_processes
   # What is still mounted below our two directories, innermost first.

@@ -1,178 +1,122 @@
+#include <algorithm>
 #include <memory>
 #include <string>
-#include <variant>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "absl/time/time.h"
 #include "agent/commands/commands.h"
-#include "agent/manifest/documents.h"
-#include "agent/pod_runner.h"
+#include "agent/commands/manifests.h"
+#include "agent/commands/object_output.h"
+#include "agent/commands/readiness.h"
+#include "agent/commands/session.h"
+#include "agent/commands/targets.h"
+#include "agent/output/fields.h"
 #include "base/status_macros.h"
 
-namespace crisp::agent {
+namespace crisp::cli {
 namespace {
-
-using crisp::volumes::v1::ApplyConfigMapRequest;
-using crisp::volumes::v1::ApplySecretRequest;
-using crisp::volumes::v1::Change;
-using crisp::volumes::v1::Volumes;
 
 struct Flags {
   std::vector<std::string> files;
-  std::string ns;
-  std::string timeout = "5m";
-  std::string log_root = PodRunner::kDefaultLogRoot;
-  bool wait = false;
+  std::string ns, output, dry_run = "none", timeout = "5m";
+  bool recursive = false, wait = false;
 };
 
-const char* ChangeWord(Change change) {
+const char* ChangeWord(Applied::Change change) {
   switch (change) {
-    case crisp::volumes::v1::CHANGE_CREATED:
+    case Applied::Change::kCreated:
       return "created";
-    case crisp::volumes::v1::CHANGE_CONFIGURED:
+    case Applied::Change::kConfigured:
       return "configured";
     default:
       return "unchanged";
   }
 }
 
-const char* OutcomeWord(PodRunner::Outcome outcome) {
-  switch (outcome) {
-    case PodRunner::Outcome::kCreated:
-      return "created";
-    case PodRunner::Outcome::kRecreated:
-      return "recreated";
-    case PodRunner::Outcome::kUnchanged:
-      break;
-  }
-  return "unchanged";
-}
-
-absl::StatusOr<std::string> ApplyObject(Session& session, const volumes::v1::ConfigMap& object) {
-  ApplyConfigMapRequest request;
-  *request.mutable_config_map() = object;
-  CRISP_ASSIGN_OR_RETURN(const auto reply,
-                         session.node().Volumes(&Volumes::Stub::ApplyConfigMap, request));
-  return absl::StrCat("configmap/", object.key().name(), " ", ChangeWord(reply.change()));
-}
-
-absl::StatusOr<std::string> ApplyObject(Session& session, const volumes::v1::Secret& object) {
-  ApplySecretRequest request;
-  *request.mutable_secret() = object;
-  CRISP_ASSIGN_OR_RETURN(const auto reply,
-                         session.node().Volumes(&Volumes::Stub::ApplySecret, request));
-  return absl::StrCat("secret/", object.key().name(), " ", ChangeWord(reply.change()));
-}
-
-// The namespace that a document says, or the command line's; both must agree.
-absl::Status FillNamespace(const std::string& wanted, bool said, std::string* ns) {
-  if (ns->empty()) {
-    *ns = wanted;
-  } else if (said && *ns != wanted) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("metadata.namespace: is \"", *ns, "\", but -n says \"", wanted, "\""));
+absl::Status WaitFor(const std::vector<Json>& objects, absl::Duration timeout, Session& session) {
+  const absl::Duration give_up = session.clock->Steady() + timeout;
+  for (const Json& object : objects) {
+    const PodProgress progress(session, Namespace(object));
+    const absl::Duration left = std::max(absl::ZeroDuration(), give_up - session.clock->Steady());
+    const absl::Status ready =
+        WatchUntil(session, RefOf(object), left, [&](const Json& now) -> absl::StatusOr<bool> {
+          if (now.is_null()) {
+            return absl::NotFoundError(absl::StrCat(ShownName(object), " was deleted meanwhile"));
+          }
+          return IsReady(now);
+        });
+    if (absl::IsDeadlineExceeded(ready)) {
+      return absl::DeadlineExceededError(absl::StrCat("timed out waiting for ", ShownName(object),
+                                                      " to become ready; \"crisp "
+                                                      "describe ",
+                                                      ShownName(object), " -n ", Namespace(object),
+                                                      "\" says why"));
+    }
+    CRISP_RETURN_IF_ERROR(ready);
   }
   return absl::OkStatus();
 }
 
-absl::Status FillNamespaces(const Flags& flags, bool said, std::vector<Document>* documents) {
-  for (Document& document : *documents) {
-    if (Pod* pod = std::get_if<Pod>(&document.object); pod != nullptr) {
-      CRISP_RETURN_IF_ERROR(
-          Annotate(FillNamespace(flags.ns, said, &pod->ns), document.source, ": Pod/", pod->name));
-    }
-    if (auto* object = std::get_if<volumes::v1::ConfigMap>(&document.object); object != nullptr) {
-      CRISP_RETURN_IF_ERROR(
-          Annotate(FillNamespace(flags.ns, said, object->mutable_key()->mutable_namespace_()),
-                   document.source, ": ConfigMap/", object->key().name()));
-    }
-    if (auto* object = std::get_if<volumes::v1::Secret>(&document.object); object != nullptr) {
-      CRISP_RETURN_IF_ERROR(
-          Annotate(FillNamespace(flags.ns, said, object->mutable_key()->mutable_namespace_()),
-                   document.source, ": Secret/", object->key().name()));
-    }
+absl::Status Run(const Flags& flags, Session& session) {
+  CRISP_ASSIGN_OR_RETURN(const OutputFormat format, OutputFormat::Parse(flags.output));
+  CRISP_ASSIGN_OR_RETURN(const absl::Duration timeout, ParseTimeout("--timeout", flags.timeout));
+  CRISP_ASSIGN_OR_RETURN(std::vector<Manifest> manifests,
+                         LoadManifests(flags.files, flags.recursive, session.in));
+  for (Manifest& manifest : manifests) {
+    CRISP_RETURN_IF_ERROR(Annotate(FillNamespace(flags.ns, &manifest.object), manifest.source));
   }
-  return absl::OkStatus();
-}
-
-void Say(Session& session, const absl::StatusOr<std::string>& line, const std::string& object) {
-  if (line.ok()) {
-    session.out << *line << std::endl;
-  } else {
-    session.Report(Annotate(line.status(), object));
-  }
-}
-
-absl::Status Run(const Flags& flags, bool namespace_said, Session& session) {
-  PodRunner::Options options;
-  if (!absl::ParseDuration(flags.timeout, &options.timeout) ||
-      options.timeout <= absl::ZeroDuration()) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("--timeout \"", flags.timeout, "\" is not a duration such as 30s or 5m"));
-  }
-  options.log_root = flags.log_root;
-  // Everything is read before anything is done.
-  CRISP_ASSIGN_OR_RETURN(std::vector<Document> documents, LoadDocuments(flags.files, session.in));
-  CRISP_RETURN_IF_ERROR(FillNamespaces(flags, namespace_said, &documents));
-
-  // What pods use comes first, wherever it stands in the files.
-  for (const Document& document : documents) {
-    if (const auto* object = std::get_if<volumes::v1::ConfigMap>(&document.object)) {
-      Say(session, ApplyObject(session, *object), absl::StrCat("configmap/", object->key().name()));
-    } else if (const auto* object = std::get_if<volumes::v1::Secret>(&document.object)) {
-      Say(session, ApplyObject(session, *object), absl::StrCat("secret/", object->key().name()));
-    }
-  }
-  options.node = ReadNodeFacts();
-  PodRunner runner(&session.node(), session.clock, options);
-  for (const Document& document : documents) {
-    const Pod* pod = std::get_if<Pod>(&document.object);
-    if (pod == nullptr) continue;
-    const std::string name = absl::StrCat("pod/", pod->name);
-    const absl::StatusOr<PodRunner::Outcome> outcome = runner.Apply(*pod);
-    if (!outcome.ok()) {
-      session.Report(Annotate(outcome.status(), name));
+  std::vector<Json> applied;
+  for (const Manifest& manifest : manifests) {
+    absl::StatusOr<Applied> result =
+        session.agent().Apply(manifest.object, flags.dry_run != "none");
+    if (!result.ok()) {
+      // One that fails does not hold up the others; an agent that is away does.
+      if (!FromServer(result.status())) return result.status();
+      session.Report(result.status());
       continue;
     }
-    session.out << name << " " << OutcomeWord(*outcome) << std::endl;
-    if (flags.wait) session.Report(Annotate(runner.WaitStarted(pod->ns, pod->name), name));
+    for (const std::string& warning : result->warnings) session.Warn(warning);
+    if (format.IsTable()) {
+      session.out << ShownName(result->object) << " " << ChangeWord(result->change)
+                  << (flags.dry_run == "client" ? " (dry run)" : "")
+                  << (flags.dry_run == "server" ? " (server dry run)" : "") << "\n"
+                  << std::flush;
+    }
+    applied.push_back(std::move(result->object));
   }
+  if (!format.IsTable() && !applied.empty()) {
+    session.out << FormatObjects(format, applied, applied.size() == 1);
+  }
+  if (flags.wait && flags.dry_run == "none") return WaitFor(applied, timeout, session);
   return absl::OkStatus();
 }
 
 }  // namespace
 
-void AddApply(CLI::App& app, Action* action) {
-  CLI::App* verb = app.add_subcommand("apply", "Bring the node to what manifests say");
+void AddApply(Verb& crisp) {
   auto flags = std::make_shared<Flags>();
-  verb->add_option("-f,--filename", flags->files,
-                   "A manifest, a directory of manifests, or - for standard input; may be repeated")
-      ->required()
-      ->allow_extra_args(false)
-      ->type_name("FILE");
-  AddNamespaceOption(verb, &flags->ns);
-  verb->add_option("--timeout", flags->timeout, "How long one pod may take, images included")
-      ->type_name("DURATION")
-      ->capture_default_str();
-  verb->add_flag("--wait", flags->wait,
-                 "Also fail if a container has ended with an error once all were started");
-  verb->add_option("--log-root", flags->log_root, "Where container logs are kept")
-      ->envname("CRISP_LOG_ROOT")
-      ->type_name("DIR")
-      ->capture_default_str();
-  verb->footer(R"(ConfigMaps and Secrets are applied before Pods. A pod that runs as its manifest
-says is left alone; a pod that would have to change is an error: delete it first.
+  Verb verb = crisp.Add("apply", "Create objects, or bring them to what a manifest says");
+  verb.Option("-f,--filename", &flags->files, "A manifest, a directory of them, - for stdin",
+              "FILE|DIR|-")
+      .Required();
+  verb.Switch("-R,--recursive", &flags->recursive, "Directories with what is below them");
+  verb.Option("--dry-run", &flags->dry_run, "Check and say what would be done; change nothing", "")
+      .OneOf({"none", "client", "server"});
+  verb.Option("-o,--output", &flags->output, "yaml, json, name, jsonpath=...: print the objects",
+              "FORMAT");
+  verb.Switch("--wait", &flags->wait, "Until pods are ready, workloads rolled out, Jobs complete");
+  verb.Option("--timeout", &flags->timeout, "The longest to wait (5m)", "DURATION");
+  verb.Namespace(&flags->ns);
+  verb.Notes(R"(Manifests are YAML or JSON as Kubernetes' documentation shows them. What a manifest
+no longer says is taken back; what it never said is left alone.
 
 Examples:
   crisp apply -f pod.yaml
-  crisp apply -f manifests/ -n test
-  kubectl create configmap app --from-file=app.conf --dry-run=client -o yaml | crisp apply -f -)");
-  verb->callback([flags, verb, action] {
-    *action = [flags, said = verb->count("--namespace") > 0](Session& session) {
-      return Run(*flags, said, session);
-    };
-  });
+  crisp apply -f pod.yaml --wait
+  crisp apply -R -f manifests/
+  crisp create deployment web --image=nginx --dry-run=client -o yaml | crisp apply -f -)");
+  verb.Runs([flags](Session& session) { return Run(*flags, session); });
 }
 
-}  // namespace crisp::agent
+}  // namespace crisp::cli

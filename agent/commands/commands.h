@@ -1,43 +1,40 @@
-// The verbs. Each Add function describes one to CLI11; parsing a command line
-// leaves the chosen verb's work in `Action`, which the caller then runs.
+// The verbs. Each Add function describes one to the command line.
 #ifndef CRISP_AGENT_COMMANDS_COMMANDS_H_
 #define CRISP_AGENT_COMMANDS_COMMANDS_H_
 
-#include <CLI/CLI.hpp>
-#include <functional>
 #include <string>
+#include <vector>
 
-#include "absl/status/status.h"
-#include "absl/status/statusor.h"
 #include "agent/commands/session.h"
+#include "agent/commands/verb.h"
 
-namespace crisp::agent {
+namespace crisp::cli {
 
-using Action = std::function<absl::Status(Session&)>;
+void AddApiResources(Verb& crisp);
+void AddApply(Verb& crisp);
+void AddAttach(Verb& crisp);
+void AddCompletion(Verb& crisp);
+void AddCreate(Verb& crisp);
+void AddDelete(Verb& crisp);
+void AddDescribe(Verb& crisp);
+void AddDoctor(Verb& crisp);
+void AddEvents(Verb& crisp);
+void AddExec(Verb& crisp);
+void AddGet(Verb& crisp);
+void AddImport(Verb& crisp);
+void AddLabel(Verb& crisp);
+void AddLogs(Verb& crisp);
+void AddPortForward(Verb& crisp);
+void AddRollout(Verb& crisp);
+void AddScale(Verb& crisp);
+void AddTop(Verb& crisp);
+void AddVersion(Verb& crisp);
+void AddWait(Verb& crisp);
 
-void AddApply(CLI::App& app, Action* action);
-void AddCompletion(CLI::App& app, Action* action);
-void AddCreate(CLI::App& app, Action* action);
-void AddDelete(CLI::App& app, Action* action);
-void AddDescribe(CLI::App& app, Action* action);
-void AddExec(CLI::App& app, Action* action);
-void AddGet(CLI::App& app, Action* action);
-void AddImport(CLI::App& app, Action* action);
-void AddLogs(CLI::App& app, Action* action);
-void AddVersion(CLI::App& app, Action* action);
+// What the completion scripts ask: prints what the last of `words` may become. Takes
+// the words as they are, flags among them.
+void CompleteWords(const std::vector<std::string>& words, Session& session);
 
-// -n, --namespace; "default" if it is not given.
-void AddNamespaceOption(CLI::App* verb, std::string* ns);
-
-enum class Resource { kPod, kConfigMap, kSecret };
-// "pods", "po", "cm", ...: kubectl's words. InvalidArgument for another one.
-absl::StatusOr<Resource> ParseResource(const std::string& word);
-// "pod", "configmap", "secret".
-const char* ResourceName(Resource resource);
-
-// "web" and "pod/web" are "web"; InvalidArgument for another kind.
-absl::StatusOr<std::string> PodNameArgument(const std::string& argument);
-
-}  // namespace crisp::agent
+}  // namespace crisp::cli
 
 #endif  // CRISP_AGENT_COMMANDS_COMMANDS_H_

@@ -4,85 +4,136 @@
 #include <string>
 #include <vector>
 
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
 #include "agent/commands/commands.h"
-#include "agent/node_facts.h"
-#include "agent/pod_view.h"
+#include "agent/commands/manifests.h"
+#include "agent/commands/session.h"
+#include "agent/commands/targets.h"
+#include "agent/output/fields.h"
 #include "base/status_macros.h"
 
-namespace crisp::agent {
+namespace crisp::cli {
 namespace {
 
-using crisp::volumes::v1::Volumes;
-
 struct Flags {
-  std::vector<std::string> words;
-  std::string ns;
+  std::vector<std::string> words, files;
+  std::string ns, selector;
+  bool all_namespaces = false, show_events = true, recursive = false;
 };
 
-absl::StatusOr<std::string> DescribeOne(Resource resource, const std::string& ns,
-                                        const std::string& name, Session& session) {
-  switch (resource) {
-    case Resource::kPod: {
-      CRISP_ASSIGN_OR_RETURN(const PodView pod, FindPod(session.node(), ns, name));
-      return Describe(pod, ReadNodeFacts().name);
-    }
-    case Resource::kConfigMap: {
-      volumes::v1::GetConfigMapRequest request;
-      request.mutable_key()->set_namespace_(ns);
-      request.mutable_key()->set_name(name);
-      CRISP_ASSIGN_OR_RETURN(const auto reply,
-                             session.node().Volumes(&Volumes::Stub::GetConfigMap, request));
-      return Describe(reply.config_map());
-    }
-    case Resource::kSecret: {
-      volumes::v1::GetSecretRequest request;
-      request.mutable_key()->set_namespace_(ns);
-      request.mutable_key()->set_name(name);
-      CRISP_ASSIGN_OR_RETURN(const auto reply,
-                             session.node().Volumes(&Volumes::Stub::GetSecret, request));
-      return Describe(reply.secret());
+absl::StatusOr<DescribeContext> ContextOf(const Json& object, const Flags& flags,
+                                          Session& session) {
+  DescribeContext context;
+  context.now = session.clock->Now();
+  const std::string kind = Text(object, "kind"), ns = Namespace(object);
+  const auto list = [&](const char* of) -> absl::StatusOr<std::vector<Json>> {
+    CRISP_ASSIGN_OR_RETURN(ObjectList all, session.agent().List({.kind = of, .ns = ns}));
+    return std::move(all.objects);
+  };
+  if (flags.show_events && kind != "Event" && kind != "Secret") {
+    CRISP_ASSIGN_OR_RETURN(
+        ObjectList events,
+        session.agent().List({.kind = "Event",
+                              .ns = ns,
+                              .fields = absl::StrCat("involvedObject.kind=", kind,
+                                                     ",involvedObject.name=", Name(object))}));
+    const std::string uid = Text(object, "metadata.uid");
+    for (Json& event : events.objects) {
+      // Of the object that bears the name now.
+      const std::string about = Text(event, "involvedObject.uid");
+      if (about.empty() || kind == "Node" || about == uid) {
+        context.events.push_back(std::move(event));
+      }
     }
   }
-  return absl::InternalError("unknown resource");
+  if (kind == "ReplicaSet" || kind == "ReplicationController" || kind == "DaemonSet" ||
+      kind == "Job" || kind == "Node") {
+    CRISP_ASSIGN_OR_RETURN(context.pods, list("Pod"));
+  }
+  if (kind == "Deployment") {
+    CRISP_ASSIGN_OR_RETURN(context.replica_sets, list("ReplicaSet"));
+  }
+  return context;
+}
+
+absl::StatusOr<std::vector<Json>> Find(const Flags& flags, Session& session) {
+  std::vector<Json> objects;
+  if (!flags.files.empty()) {
+    CRISP_ASSIGN_OR_RETURN(std::vector<Manifest> manifests,
+                           LoadManifests(flags.files, flags.recursive, session.in));
+    for (Manifest& manifest : manifests) {
+      CRISP_RETURN_IF_ERROR(FillNamespace(flags.ns, &manifest.object));
+      CRISP_ASSIGN_OR_RETURN(Json object, session.agent().Get(RefOf(manifest.object)));
+      objects.push_back(std::move(object));
+    }
+  }
+  CRISP_ASSIGN_OR_RETURN(const std::vector<Target> targets, ParseTargets(flags.words));
+  if (targets.empty() && flags.files.empty()) {
+    return absl::InvalidArgumentError("you must specify the type of resource to describe");
+  }
+  for (const Target& target : targets) {
+    Selection selection = {.kind = target.kind->kind, .labels = flags.selector};
+    if (target.kind->namespaced && !flags.all_namespaces) {
+      selection.ns = Session::NamespaceOr(flags.ns);
+    }
+    if (target.name.empty()) {
+      CRISP_ASSIGN_OR_RETURN(ObjectList list, session.agent().List(selection));
+      for (Json& object : list.objects) objects.push_back(std::move(object));
+      continue;
+    }
+    absl::StatusOr<Json> exact = session.agent().Get(RefOf(target, flags.ns));
+    if (exact.ok()) {
+      objects.push_back(*std::move(exact));
+      continue;
+    }
+    if (!absl::IsNotFound(exact.status())) return exact.status();
+    // As kubectl: a name may be the beginning of several.
+    CRISP_ASSIGN_OR_RETURN(ObjectList list, session.agent().List(selection));
+    const size_t before = objects.size();
+    for (Json& object : list.objects) {
+      if (absl::StartsWith(Name(object), target.name)) objects.push_back(std::move(object));
+    }
+    if (objects.size() == before) session.Report(exact.status());
+  }
+  return objects;
 }
 
 absl::Status Run(const Flags& flags, Session& session) {
-  std::vector<std::string> words = flags.words;
-  if (const size_t slash = words[0].find('/'); slash != std::string::npos) {
-    words.insert(words.begin() + 1, words[0].substr(slash + 1));
-    words[0].resize(slash);
+  CRISP_ASSIGN_OR_RETURN(const std::vector<Json> objects, Find(flags, session));
+  bool first = true;
+  for (const Json& object : objects) {
+    CRISP_ASSIGN_OR_RETURN(const DescribeContext context, ContextOf(object, flags, session));
+    session.out << (first ? "" : "\n\n") << Describe(object, context);
+    first = false;
   }
-  CRISP_ASSIGN_OR_RETURN(const Resource resource, ParseResource(words[0]));
-  if (words.size() < 2) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("which ", ResourceName(resource), "? Give its name"));
-  }
-  for (size_t i = 1; i < words.size(); ++i) {
-    const absl::StatusOr<std::string> text = DescribeOne(resource, flags.ns, words[i], session);
-    if (!text.ok()) {
-      session.Report(text.status());
-    } else {
-      session.out << (i > 1 ? "\n\n" : "") << *text;
-    }
+  if (objects.empty() && session.exit_code == 0) {
+    session.err << "No resources found in " << Session::NamespaceOr(flags.ns) << " namespace.\n";
   }
   return absl::OkStatus();
 }
 
 }  // namespace
 
-void AddDescribe(CLI::App& app, Action* action) {
-  CLI::App* verb = app.add_subcommand("describe", "Show one object in detail");
+void AddDescribe(Verb& crisp) {
   auto flags = std::make_shared<Flags>();
-  verb->add_option("TYPE", flags->words, "pod, configmap or secret, then names; or TYPE/NAME")
-      ->required();
-  AddNamespaceOption(verb, &flags->ns);
-  verb->footer(R"(A Secret's values are shown only as their size.
+  Verb verb = crisp.Add("describe", "Show objects in detail, with their events");
+  verb.Words("TYPE [NAME...]|TYPE/NAME...", &flags->words,
+             "What to describe; the beginning of a name is enough");
+  verb.Option("-f,--filename", &flags->files, "The objects of this manifest", "FILE|DIR|-");
+  verb.Switch("-R,--recursive", &flags->recursive, "Directories of -f with what is below them");
+  verb.Option("-l,--selector", &flags->selector, "Only objects with these labels", "SELECTOR");
+  verb.Switch("-A,--all-namespaces", &flags->all_namespaces, "In every namespace");
+  verb.Switch("--show-events", &flags->show_events, "Events at the end; =false leaves them out");
+  verb.Namespace(&flags->ns);
+  verb.Notes(R"(Values of Secrets are not shown.
 
 Examples:
   crisp describe pod web
-  crisp describe configmap tomcat-server-config)");
-  verb->callback(
-      [flags, action] { *action = [flags](Session& session) { return Run(*flags, session); }; });
+  crisp describe deployment/shop
+  crisp describe node
+  crisp describe pods -l app=web)");
+  verb.Runs([flags](Session& session) { return Run(*flags, session); });
 }
 
-}  // namespace crisp::agent
+}  // namespace crisp::cli

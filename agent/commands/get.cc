@@ -1,245 +1,271 @@
 #include <algorithm>
 #include <memory>
 #include <string>
-#include <tuple>
-#include <utility>
 #include <vector>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_split.h"
 #include "agent/commands/commands.h"
-#include "agent/manifest/yaml.h"
-#include "agent/node_facts.h"
-#include "agent/output/label_selector.h"
-#include "agent/output/object_json.h"
-#include "agent/output/table.h"
-#include "agent/pod_view.h"
+#include "agent/commands/manifests.h"
+#include "agent/commands/object_output.h"
+#include "agent/commands/session.h"
+#include "agent/commands/targets.h"
+#include "agent/output/fields.h"
+#include "agent/output/kind_table.h"
 #include "base/status_macros.h"
 
-namespace crisp::agent {
+namespace crisp::cli {
 namespace {
 
-using crisp::volumes::v1::ListConfigMapsRequest;
-using crisp::volumes::v1::ListSecretsRequest;
-using crisp::volumes::v1::Volumes;
-
 struct Flags {
-  std::vector<std::string> words;  // TYPE NAME... or TYPE/NAME
-  std::string ns;
-  std::string output;
-  std::string selector;
-  bool all_namespaces = false;
-  bool no_headers = false;
-};
-
-struct Row {
-  std::string ns, name;
-  std::vector<std::string> cells;
-  nlohmann::ordered_json object;  // Only for -o yaml and json.
+  std::vector<std::string> words, files;
+  std::string ns, output, selector, field_selector, sort_by;
+  bool all_namespaces = false, no_headers = false, show_labels = false, show_kind = false;
+  bool watch = false, watch_only = false, ignore_not_found = false, recursive = false;
 };
 
 struct Listing {
-  std::vector<std::string> head;
-  std::vector<Row> rows;
+  const KindInfo* kind;
+  std::vector<Json> objects;
 };
 
-struct Query {
-  Resource resource;
-  std::vector<std::string> names;  // Empty: all.
-  std::string ns;                  // Empty: all.
-  LabelSelector selector;
-  bool wide = false;
-  bool objects = false;
+class Get {
+ public:
+  Get(const Flags& flags, Session& session) : flags_(flags), session_(session) {}
+
+  absl::Status Run() {
+    CRISP_ASSIGN_OR_RETURN(format_, OutputFormat::Parse(flags_.output));
+    table_.wide = format_.kind == OutputFormat::Kind::kWide;
+    table_.with_namespace = flags_.all_namespaces;
+    table_.show_labels = flags_.show_labels;
+    table_.with_kind = flags_.show_kind;
+    if (!flags_.sort_by.empty()) {
+      CRISP_ASSIGN_OR_RETURN(sort_path_, JsonPath::Parse(flags_.sort_by));
+    }
+    CRISP_RETURN_IF_ERROR(ReadTargets());
+    if (flags_.watch || flags_.watch_only) return Watch();
+    CRISP_RETURN_IF_ERROR(List());
+    Print();
+    return absl::OkStatus();
+  }
+
+ private:
+  absl::Status ReadTargets() {
+    if (flags_.words.empty() && flags_.files.empty()) {
+      return absl::InvalidArgumentError(
+          "you must specify the type of resource to get; \"crisp api-resources\" lists them");
+    }
+    CRISP_ASSIGN_OR_RETURN(targets_, ParseTargets(flags_.words));
+    if (!flags_.files.empty()) {
+      CRISP_ASSIGN_OR_RETURN(std::vector<Manifest> manifests,
+                             LoadManifests(flags_.files, flags_.recursive, session_.in));
+      for (Manifest& manifest : manifests) {
+        CRISP_RETURN_IF_ERROR(
+            Annotate(FillNamespace(flags_.ns, &manifest.object), manifest.source));
+        targets_.push_back({KindOfObject(Text(manifest.object, "kind")), Name(manifest.object)});
+        from_files_.push_back(RefOf(manifest.object));
+      }
+    }
+    const bool named = std::any_of(targets_.begin(), targets_.end(),
+                                   [](const Target& target) { return !target.name.empty(); });
+    if (named && flags_.all_namespaces && from_files_.empty()) {
+      return absl::InvalidArgumentError(
+          "a resource cannot be retrieved by name across all namespaces");
+    }
+    if (named && (!flags_.selector.empty() || !flags_.field_selector.empty())) {
+      return absl::InvalidArgumentError("name cannot be provided when a selector is specified");
+    }
+    return absl::OkStatus();
+  }
+
+  Selection SelectionOf(const Target& target) const {
+    Selection selection;
+    selection.kind = target.kind->kind;
+    if (target.kind->namespaced && !flags_.all_namespaces) {
+      selection.ns = Session::NamespaceOr(flags_.ns);
+    }
+    selection.name = target.name;
+    selection.labels = flags_.selector;
+    selection.fields = flags_.field_selector;
+    return selection;
+  }
+
+  Listing& ListingOf(const KindInfo* kind) {
+    for (Listing& listing : listings_) {
+      if (listing.kind == kind) return listing;
+    }
+    listings_.push_back({kind, {}});
+    return listings_.back();
+  }
+
+  absl::Status List() {
+    const size_t first_file = targets_.size() - from_files_.size();
+    for (size_t i = 0; i < targets_.size(); ++i) {
+      const Target& target = targets_[i];
+      if (target.name.empty()) {
+        CRISP_ASSIGN_OR_RETURN(ObjectList list, session_.agent().List(SelectionOf(target)));
+        Listing& listing = ListingOf(target.kind);
+        for (Json& object : list.objects) listing.objects.push_back(std::move(object));
+        continue;
+      }
+      const auto object = session_.agent().Get(i >= first_file ? from_files_[i - first_file]
+                                                               : RefOf(target, flags_.ns));
+      if (object.ok()) {
+        ListingOf(target.kind).objects.push_back(*object);
+      } else if (!absl::IsNotFound(object.status()) || !FromServer(object.status())) {
+        return object.status();
+      } else if (!flags_.ignore_not_found) {
+        // The others are shown all the same.
+        session_.Report(object.status());
+      }
+    }
+    for (Listing& listing : listings_) Sort(&listing.objects);
+    return absl::OkStatus();
+  }
+
+  void Sort(std::vector<Json>* objects) const {
+    if (!sort_path_.has_value()) return;
+    const auto key = [this](const Json& object) {
+      const std::vector<const Json*> found = sort_path_->Find(object);
+      return found.empty() ? Json() : *found[0];
+    };
+    std::stable_sort(objects->begin(), objects->end(),
+                     [&](const Json& a, const Json& b) { return key(a) < key(b); });
+  }
+
+  void Print() {
+    std::vector<Json> all;
+    for (const Listing& listing : listings_) {
+      all.insert(all.end(), listing.objects.begin(), listing.objects.end());
+    }
+    const bool named = std::any_of(targets_.begin(), targets_.end(),
+                                   [](const Target& target) { return !target.name.empty(); });
+    if (!format_.IsTable()) {
+      const bool single = targets_.size() == 1 && named;
+      // All that was asked for by name is missing: nothing but the errors.
+      if (all.empty() && named) return;
+      session_.out << FormatObjects(format_, all, single, !flags_.no_headers);
+      return;
+    }
+    if (all.empty()) {
+      if (named) return;
+      session_.err << "No resources found"
+                   << (flags_.all_namespaces || !targets_[0].kind->namespaced
+                           ? ""
+                           : absl::StrCat(" in ", Session::NamespaceOr(flags_.ns), " namespace."))
+                   << std::endl;
+      return;
+    }
+    size_t shown = 0;
+    for (const Listing& listing : listings_) shown += listing.objects.empty() ? 0 : 1;
+    table_.with_kind = flags_.show_kind || shown > 1;
+    table_.now = session_.clock->Now();
+    bool first = true;
+    for (const Listing& listing : listings_) {
+      if (listing.objects.empty()) continue;
+      if (!first) session_.out << "\n";
+      first = false;
+      std::vector<Row> rows;
+      if (!flags_.no_headers) rows.push_back(TableHead(*listing.kind, table_));
+      for (const Json& object : listing.objects) {
+        rows.push_back(TableRow(*listing.kind, object, table_));
+      }
+      session_.out << FormatTable(rows);
+    }
+  }
+
+  absl::Status Watch() {
+    if (targets_.size() != 1) {
+      return absl::InvalidArgumentError("you may only specify a single resource to watch");
+    }
+    const Target& target = targets_[0];
+    Selection selection = SelectionOf(target);
+    if (!from_files_.empty()) selection.ns = from_files_[0].ns;
+    if (!target.name.empty() && !flags_.watch_only) {
+      // A name that does not exist is an error, as it is without -w.
+      CRISP_RETURN_IF_ERROR(
+          session_.agent().Get({selection.kind, selection.ns, selection.name}).status());
+    }
+    const auto watch = session_.agent().Watch(selection, flags_.watch_only);
+    std::vector<Json> first;
+    bool synced = false, head = !flags_.no_headers;
+    TableWriter writer;
+    const auto show = [&](const std::vector<Json>& objects) {
+      if (objects.empty()) return;
+      if (!format_.IsTable()) {
+        for (const Json& object : objects) {
+          session_.out << FormatObjects(format_, {object}, true, head);
+          head = false;
+        }
+      } else {
+        std::vector<Row> rows;
+        table_.now = session_.clock->Now();
+        if (head) rows.push_back(TableHead(*target.kind, table_));
+        head = false;
+        for (const Json& object : objects) rows.push_back(TableRow(*target.kind, object, table_));
+        session_.out << writer.Format(rows);
+      }
+      session_.out.flush();
+    };
+    while (session_.out) {
+      CRISP_ASSIGN_OR_RETURN(WatchEvent event, watch->Next());
+      if (event.type == WatchEvent::Type::kSynced) {
+        Sort(&first);
+        show(first);
+        synced = true;
+      } else if (!synced) {
+        first.push_back(std::move(event.object));
+      } else {
+        show({event.object});
+      }
+    }
+    return absl::OkStatus();
+  }
+
+  const Flags& flags_;
+  Session& session_;
+  OutputFormat format_;
+  TableOptions table_;
+  std::optional<JsonPath> sort_path_;
+  std::vector<Target> targets_;
+  std::vector<ObjectRef> from_files_;  // Of the last targets.
+  std::vector<Listing> listings_;
 };
-
-std::string Age(const Session& session, int64_t created_ns) {
-  return created_ns <= 0 ? "<unknown>"
-                         : FormatAge(session.clock->Now() - absl::FromUnixNanos(created_ns));
-}
-
-absl::StatusOr<Listing> ListPodRows(const Query& query, Session& session) {
-  const std::string only = query.names.size() == 1 ? query.names[0] : "";
-  CRISP_ASSIGN_OR_RETURN(const std::vector<PodView> pods, ListPods(session.node(), query.ns, only));
-  Listing listing;
-  listing.head = {"NAME", "READY", "STATUS", "RESTARTS", "AGE"};
-  if (query.wide) {
-    for (const char* more : {"IP", "NODE", "NOMINATED NODE", "READINESS GATES"}) {
-      listing.head.push_back(more);
-    }
-  }
-  const std::string node = query.wide ? ReadNodeFacts().name : "";
-  for (const PodView& pod : pods) {
-    if (!query.selector.Matches(pod.sandbox.labels())) continue;
-    const PodSummary summary = Summarise(pod);
-    Row row{pod.ns(), pod.name(), {}, {}};
-    row.cells = {pod.name(), absl::StrCat(summary.ready, "/", summary.total), summary.status,
-                 absl::StrCat(summary.restarts), Age(session, pod.sandbox.created_at())};
-    if (query.wide) {
-      row.cells.push_back(pod.ips.empty() ? "<none>" : pod.ips[0]);
-      row.cells.insert(row.cells.end(), {node, "<none>", "<none>"});
-    }
-    if (query.objects) row.object = ObjectJson(pod);
-    listing.rows.push_back(std::move(row));
-  }
-  return listing;
-}
-
-template <typename Objects, typename Cells>
-Listing MakeListing(const Query& query, const Objects& objects, std::vector<std::string> head,
-                    const Cells& cells) {
-  Listing listing;
-  listing.head = std::move(head);
-  for (const auto& object : objects) {
-    if (!query.selector.Matches(object.labels())) continue;
-    Row row{object.key().namespace_(), object.key().name(), cells(object), {}};
-    if (query.objects) row.object = ObjectJson(object);
-    listing.rows.push_back(std::move(row));
-  }
-  return listing;
-}
-
-absl::StatusOr<Listing> List(const Query& query, Session& session) {
-  switch (query.resource) {
-    case Resource::kPod:
-      return ListPodRows(query, session);
-    case Resource::kConfigMap: {
-      ListConfigMapsRequest request;
-      request.set_namespace_(query.ns);
-      CRISP_ASSIGN_OR_RETURN(const auto reply,
-                             session.node().Volumes(&Volumes::Stub::ListConfigMaps, request));
-      return MakeListing(query, reply.config_maps(), {"NAME", "DATA", "AGE"}, [&](const auto& map) {
-        return std::vector<std::string>{map.key().name(),
-                                        absl::StrCat(map.data_size() + map.binary_data_size()),
-                                        Age(session, map.created_at())};
-      });
-    }
-    case Resource::kSecret: {
-      ListSecretsRequest request;
-      request.set_namespace_(query.ns);
-      CRISP_ASSIGN_OR_RETURN(const auto reply,
-                             session.node().Volumes(&Volumes::Stub::ListSecrets, request));
-      return MakeListing(
-          query, reply.secrets(), {"NAME", "TYPE", "DATA", "AGE"}, [&](const auto& secret) {
-            return std::vector<std::string>{
-                secret.key().name(), secret.type().empty() ? "Opaque" : secret.type(),
-                absl::StrCat(secret.data_size()), Age(session, secret.created_at())};
-          });
-    }
-  }
-  return absl::InternalError("unknown resource");
-}
-
-// Keeps the rows that were asked for by name, in the order of the question;
-// reports those that are not there.
-void KeepNamed(const Query& query, Session& session, Listing* listing) {
-  if (query.names.empty()) {
-    std::sort(listing->rows.begin(), listing->rows.end(), [](const Row& a, const Row& b) {
-      return std::tie(a.ns, a.name) < std::tie(b.ns, b.name);
-    });
-    return;
-  }
-  std::vector<Row> kept;
-  for (const std::string& name : query.names) {
-    const auto found = std::find_if(listing->rows.begin(), listing->rows.end(),
-                                    [&](const Row& row) { return row.name == name; });
-    if (found != listing->rows.end()) {
-      kept.push_back(*found);
-    } else {
-      session.Report(absl::NotFoundError(
-          absl::StrCat(ResourceName(query.resource), "s \"", name, "\" not found")));
-    }
-  }
-  listing->rows = std::move(kept);
-}
-
-void PrintTable(const Flags& flags, const Listing& listing, Session& session) {
-  if (listing.rows.empty()) {
-    if (session.exit_code == 0) {
-      session.err << (flags.all_namespaces
-                          ? "No resources found"
-                          : absl::StrCat("No resources found in ", flags.ns, " namespace."))
-                  << "\n";
-    }
-    return;
-  }
-  std::vector<std::vector<std::string>> table;
-  if (!flags.no_headers) table.push_back(listing.head);
-  for (const Row& row : listing.rows) table.push_back(row.cells);
-  if (flags.all_namespaces) {
-    for (size_t i = 0; i < table.size(); ++i) {
-      const bool head = i == 0 && !flags.no_headers;
-      const size_t row = flags.no_headers ? i : i - 1;
-      table[i].insert(table[i].begin(), head ? "NAMESPACE" : listing.rows[row].ns);
-    }
-  }
-  session.out << FormatTable(table);
-}
-
-void PrintObjects(const Flags& flags, const Query& query, const Listing& listing,
-                  Session& session) {
-  if (listing.rows.empty() && !query.names.empty()) return;
-  std::vector<nlohmann::ordered_json> items;
-  for (const Row& row : listing.rows) items.push_back(row.object);
-  const nlohmann::ordered_json object = query.names.size() == 1 ? items[0] : ListJson(items);
-  if (flags.output == "yaml") {
-    session.out << ToYaml(object);
-  } else {
-    session.out << object.dump(4) << "\n";
-  }
-}
-
-absl::Status Run(const Flags& flags, Session& session) {
-  Query query;
-  std::vector<std::string> words = flags.words;
-  if (const size_t slash = words[0].find('/'); slash != std::string::npos) {
-    words.insert(words.begin() + 1, words[0].substr(slash + 1));
-    words[0].resize(slash);
-  }
-  CRISP_ASSIGN_OR_RETURN(query.resource, ParseResource(words[0]));
-  query.names.assign(words.begin() + 1, words.end());
-  CRISP_ASSIGN_OR_RETURN(query.selector, LabelSelector::Parse(flags.selector));
-  query.wide = flags.output == "wide";
-  query.objects = flags.output == "yaml" || flags.output == "json";
-  query.ns = flags.all_namespaces ? "" : flags.ns;
-  if (flags.all_namespaces && !query.names.empty()) {
-    return absl::InvalidArgumentError("a name cannot be looked up across all namespaces (-A)");
-  }
-  CRISP_ASSIGN_OR_RETURN(Listing listing, List(query, session));
-  KeepNamed(query, session, &listing);
-  if (query.objects) {
-    PrintObjects(flags, query, listing, session);
-  } else if (flags.output == "name") {
-    for (const Row& row : listing.rows) {
-      session.out << ResourceName(query.resource) << "/" << row.name << "\n";
-    }
-  } else {
-    PrintTable(flags, listing, session);
-  }
-  return absl::OkStatus();
-}
 
 }  // namespace
 
-void AddGet(CLI::App& app, Action* action) {
-  CLI::App* verb = app.add_subcommand("get", "Show pods, configmaps or secrets");
+void AddGet(Verb& crisp) {
   auto flags = std::make_shared<Flags>();
-  verb->add_option("TYPE", flags->words, "pods, configmaps or secrets, then names; or TYPE/NAME")
-      ->required();
-  verb->add_option("-o,--output", flags->output, "wide, yaml, json or name")
-      ->check(CLI::IsMember({"wide", "yaml", "json", "name"}))
-      ->type_name("");
-  verb->add_option("-l,--selector", flags->selector, "Only objects with these labels")
-      ->type_name("SELECTOR");
-  verb->add_flag("-A,--all-namespaces", flags->all_namespaces, "In every namespace");
-  verb->add_flag("--no-headers", flags->no_headers, "Leave out the table's head");
-  AddNamespaceOption(verb, &flags->ns);
-  verb->footer(R"(Examples:
+  Verb verb = crisp.Add("get", "Show objects");
+  verb.Words("TYPE[,TYPE] [NAME...]|TYPE/NAME...", &flags->words,
+             "Kinds, then names; \"all\" is every workload");
+  verb.Option("-f,--filename", &flags->files, "The objects of this manifest", "FILE|DIR|-");
+  verb.Switch("-R,--recursive", &flags->recursive, "Directories of -f with what is below them");
+  verb.Option("-o,--output", &flags->output,
+              "wide, yaml, json, name, jsonpath=TEMPLATE or custom-columns=HEAD:.path,...",
+              "FORMAT");
+  verb.Option("-l,--selector", &flags->selector, "Only objects with these labels", "SELECTOR");
+  verb.Option("--field-selector", &flags->field_selector,
+              "Only objects with these fields, such as status.phase=Running", "SELECTOR");
+  verb.Switch("-A,--all-namespaces", &flags->all_namespaces, "In every namespace");
+  verb.Switch("-w,--watch", &flags->watch, "Show changes as they happen, after what is there");
+  verb.Switch("--watch-only", &flags->watch_only, "Show changes alone");
+  verb.Switch("--show-labels", &flags->show_labels, "Labels as the last column");
+  verb.Switch("--show-kind", &flags->show_kind, "TYPE/NAME in the column NAME");
+  verb.Switch("--no-headers", &flags->no_headers, "Leave out the table's head");
+  verb.Switch("--ignore-not-found", &flags->ignore_not_found, "A name that is missing is no error");
+  verb.Option("--sort-by", &flags->sort_by, "Order by a field, such as .status.startTime", "PATH");
+  verb.Namespace(&flags->ns);
+  verb.Notes(R"(Examples:
   crisp get pods
   crisp get pods -A -o wide
-  crisp get pods -l 'app=web,tier notin (db)'
-  crisp get configmap tomcat-server-config -o yaml)");
-  verb->callback(
-      [flags, action] { *action = [flags](Session& session) { return Run(*flags, session); }; });
+  crisp get pods -l 'app=web,tier notin (db)' -w
+  crisp get deploy,rs,pods
+  crisp get pod/web deployment/shop -o yaml
+  crisp get configmap tomcat-server-config -o jsonpath='{.data.server\.xml}'
+  crisp get pods -o custom-columns=NAME:.metadata.name,IP:.status.podIP
+  crisp get events --field-selector involvedObject.name=web)");
+  verb.Runs([flags](Session& session) { return Get(*flags, session).Run(); });
 }
 
-}  // namespace crisp::agent
+}  // namespace crisp::cli

@@ -1,15 +1,16 @@
 #include "agent/manifest/container_reader.h"
 
+#include <algorithm>
 #include <set>
 
-#include "absl/strings/escaping.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
 #include "absl/strings/strip.h"
+#include "agent/manifest/action_reader.h"
+#include "agent/manifest/names.h"
 #include "agent/manifest/quantity.h"
 #include "agent/manifest/security_reader.h"
-#include "base/ids.h"
 
 namespace crisp::agent {
 namespace {
@@ -34,12 +35,29 @@ void ReadKeySelector(ObjectReader& source, const char* name, ObjectKind kind, En
   });
 }
 
+void ReadResourceSelector(ObjectReader& ref, ResourceSelector* out) {
+  ref.Read("containerName", &out->container);
+  ref.Require("resource", &out->resource);
+  const auto known = {"limits.cpu", "limits.memory", "requests.cpu", "requests.memory"};
+  if (ref.ok() && std::find(known.begin(), known.end(), out->resource) == known.end()) {
+    ref.Invalid("resource", out->resource, "must be cpu or memory, of limits or requests");
+  }
+  const nlohmann::json* divisor = ref.Raw("divisor");
+  if (divisor == nullptr) return;
+  const auto amount =
+      ParseMilliQuantity(divisor->is_string() ? divisor->get<std::string>() : divisor->dump());
+  if (!amount.ok()) return ref.Invalid("divisor", *divisor, amount.status().message());
+  // Kubernetes takes 0 as not set.
+  if (*amount > 0) out->divisor_milli = *amount;
+}
+
 void ReadEnv(ObjectReader& env, EnvVar* var) {
   var->path = env.path();
   env.Require("name", &var->name);
   if (env.ok() && !IsEnvName(var->name)) {
-    env.Fail("name", absl::StrCat("\"", absl::Utf8SafeCEscape(var->name),
-                                  "\" is not printable ASCII without '='"));
+    env.Invalid("name", var->name,
+                "a valid environment variable name must consist only of printable ASCII "
+                "characters other than '='");
   }
   env.Read("value", &var->value);
   env.Object("valueFrom", [&](ObjectReader& source) {
@@ -51,15 +69,27 @@ void ReadEnv(ObjectReader& env, EnvVar* var) {
       ref.ReadChoice("apiVersion", {"v1"}, &version);
       ref.Require("fieldPath", &var->field_path);
       if (ref.ok() && !IsFieldPath(var->field_path)) {
-        ref.Fail("fieldPath", absl::StrCat("\"", absl::Utf8SafeCEscape(var->field_path),
-                                           "\" is not a field that a variable can take"));
+        ref.Invalid("fieldPath", var->field_path, "must be a field that a variable can take");
       }
       ++sources;
     });
-    source.NotYet({"resourceFieldRef", "fileKeyRef"});
+    source.Object("resourceFieldRef", [&](ObjectReader& ref) {
+      ReadResourceSelector(ref, &var->resource.emplace());
+      ++sources;
+    });
+    source.NotYet({"fileKeyRef"});
     source.Finish();
-    if (sources != 1) source.Fail("", "needs exactly one source");
-    if (!var->value.empty()) source.Fail("", "cannot stand beside a value");
+    if (sources == 0) {
+      source.Invalid("", "",
+                     "must specify one of: `fieldRef`, `resourceFieldRef`, `configMapKeyRef` or "
+                     "`secretKeyRef`");
+    }
+    if (sources > 1) {
+      source.Invalid("", "", "may not have more than one field specified at a time");
+    }
+    if (!var->value.empty()) {
+      source.Invalid("", "", "may not be specified when `value` is not empty");
+    }
   });
 }
 
@@ -67,7 +97,8 @@ void ReadEnvFrom(ObjectReader& source, EnvFrom* out) {
   out->path = source.path();
   source.Read("prefix", &out->prefix);
   if (!out->prefix.empty() && !IsEnvName(out->prefix)) {
-    source.Fail("prefix", "is not printable ASCII without '='");
+    source.Invalid("prefix", out->prefix,
+                   "must consist only of printable ASCII characters other than '='");
   }
   int sources = 0;
   const auto read = [&](const char* name, ObjectKind kind) {
@@ -81,7 +112,12 @@ void ReadEnvFrom(ObjectReader& source, EnvFrom* out) {
   read("configMapRef", ObjectKind::kConfigMap);
   read("secretRef", ObjectKind::kSecret);
   source.Finish();
-  if (sources != 1) source.Fail("", "needs exactly one of configMapRef and secretRef");
+  if (sources == 0) {
+    source.Invalid("", "", "must specify one of: `configMapRef` or `secretRef`");
+  }
+  if (sources > 1) {
+    source.Invalid("", "", "may not have more than one field specified at a time");
+  }
 }
 
 void ReadPort(ObjectReader& port, ContainerPort* out) {
@@ -90,7 +126,11 @@ void ReadPort(ObjectReader& port, ContainerPort* out) {
   port.Read("hostIP", &out->host_ip);
   port.Read("containerPort", &out->container_port, 1, 65535);
   port.Read("hostPort", &out->host_port, 0, 65535);
-  if (out->container_port == 0) port.Fail("containerPort", "is required");
+  if (out->container_port == 0) port.Fail("containerPort", "Required value");
+  if (!out->name.empty()) {
+    const std::string wrong = PortNameError(out->name);
+    if (!wrong.empty()) port.Invalid("name", out->name, wrong);
+  }
 }
 
 void CheckVolumeMount(ObjectReader& mount, std::set<std::string>* paths) {
@@ -98,19 +138,20 @@ void CheckVolumeMount(ObjectReader& mount, std::set<std::string>* paths) {
   mount.Require("name", &name);
   mount.Require("mountPath", &path);
   if (mount.ok() && (path[0] != '/' || absl::StrContains(path, ':'))) {
-    mount.Fail("mountPath", "must begin with '/' and hold no ':'");
+    mount.Invalid("mountPath", path, "must be an absolute path and must not contain ':'");
   }
   if (mount.ok() && !paths->insert(path).second) {
-    mount.Fail("mountPath", absl::StrCat(path, " is used twice"));
+    mount.Invalid("mountPath", path, "must be unique");
   }
   mount.Read("subPath", &sub_path);
   mount.Read("subPathExpr", &expression);
   if (!sub_path.empty() && !expression.empty()) {
-    mount.Fail("subPathExpr", "cannot stand beside subPath");
+    mount.Invalid("subPathExpr", expression, "subPathExpr and subPath are mutually exclusive");
   }
-  if (absl::StartsWith(sub_path, "/")) mount.Fail("subPath", "must be relative");
+  if (absl::StartsWith(sub_path, "/"))
+    mount.Invalid("subPath", sub_path, "must be a relative path");
   for (const absl::string_view part : absl::StrSplit(sub_path, '/')) {
-    if (part == "..") mount.Fail("subPath", "must not hold '..'");
+    if (part == "..") mount.Invalid("subPath", sub_path, "must not contain '..'");
   }
   bool read_only = false;
   mount.Read("readOnly", &read_only);
@@ -118,7 +159,8 @@ void CheckVolumeMount(ObjectReader& mount, std::set<std::string>* paths) {
   mount.ReadChoice("mountPropagation", {"None", "HostToContainer", "Bidirectional"}, &propagation);
   mount.ReadChoice("recursiveReadOnly", {"Disabled", "IfPossible", "Enabled"}, &recursive);
   if (recursive != "Disabled" && (!read_only || propagation != "None")) {
-    mount.Fail("recursiveReadOnly", "needs readOnly: true and no mountPropagation");
+    mount.Forbidden("recursiveReadOnly",
+                    "may only be specified when readOnly is true and mountPropagation is None");
   }
 }
 
@@ -128,17 +170,19 @@ void ReadAmounts(ObjectReader& resources, const char* name, std::optional<int64_
     const auto read = [&](const char* what, auto parse, std::optional<int64_t>* out) {
       const nlohmann::json* value = amounts.Raw(what);
       if (value == nullptr) return;
-      if (!value->is_string() && !value->is_number()) return amounts.Fail(what, "is no quantity");
+      if (!value->is_string() && !value->is_number())
+        return amounts.Invalid(what, *value, "must be a quantity");
       const auto amount = parse(value->is_string() ? value->get<std::string>() : value->dump());
       if (!amount.ok()) {
-        amounts.Fail(what, amount.status().message());
+        amounts.Invalid(what, *value, amount.status().message());
       } else {
         *out = *amount;
       }
     };
     read("cpu", ParseMilliQuantity, cpu_milli);
     read("memory", ParseQuantity, memory_bytes);
-    amounts.NotYet({"ephemeral-storage", "hugepages-2Mi", "hugepages-1Gi"});
+    amounts.NoEffect({"ephemeral-storage"});
+    amounts.NotYet({"hugepages-2Mi", "hugepages-1Gi"});
   });
 }
 
@@ -148,10 +192,10 @@ void ReadResources(ObjectReader& reader, Resources* out) {
     ReadAmounts(resources, "requests", &out->cpu_request_milli, &out->memory_request_bytes);
     resources.NotYet({"claims"});
     if (out->cpu_limit_milli && out->cpu_request_milli > out->cpu_limit_milli) {
-      resources.Fail("requests", "cpu is more than its limit");
+      resources.Fail("requests", "Invalid value: must be less than or equal to cpu limit");
     }
     if (out->memory_limit_bytes && out->memory_request_bytes > out->memory_limit_bytes) {
-      resources.Fail("requests", "memory is more than its limit");
+      resources.Fail("requests", "Invalid value: must be less than or equal to memory limit");
     }
   });
 }
@@ -174,9 +218,8 @@ bool IsFieldPath(absl::string_view path) {
 
 void ReadContainer(ObjectReader& reader, Container* out) {
   reader.Require("name", &out->name);
-  if (reader.ok() && !IsDnsLabel(out->name)) {
-    reader.Fail("name", absl::StrCat("\"", absl::Utf8SafeCEscape(out->name),
-                                     "\" is not lower-case letters, digits and '-', at most 63"));
+  if (const std::string wrong = LabelNameError(out->name); reader.ok() && !wrong.empty()) {
+    reader.Invalid("name", out->name, wrong);
   }
   reader.Require("image", &out->image);
   reader.ReadChoice("imagePullPolicy", {"Always", "IfNotPresent", "Never"},
@@ -199,15 +242,31 @@ void ReadContainer(ObjectReader& reader, Container* out) {
   for (const auto& mount : out->volume_mounts) {
     if (reader.ok() && mount.value("mountPropagation", "") == "Bidirectional" &&
         !out->security.privileged.value_or(false)) {
-      reader.Fail("volumeMounts", "mountPropagation Bidirectional needs a privileged container");
+      reader.Forbidden("volumeMounts",
+                       "Bidirectional mount propagation is available only to privileged "
+                       "containers");
     }
   }
   reader.Read("stdin", &out->stdin_open);
   reader.Read("stdinOnce", &out->stdin_once);
   reader.Read("tty", &out->tty);
-  reader.NotYet({"lifecycle", "livenessProbe", "readinessProbe", "resizePolicy", "restartPolicy",
-                 "restartPolicyRules", "startupProbe", "terminationMessagePath",
-                 "terminationMessagePolicy", "volumeDevices"});
+  ReadProbe(reader, "livenessProbe", ProbeKind::kLiveness, &out->liveness);
+  ReadProbe(reader, "readinessProbe", ProbeKind::kReadiness, &out->readiness);
+  ReadProbe(reader, "startupProbe", ProbeKind::kStartup, &out->startup);
+  ReadLifecycle(reader, out);
+  const std::string default_path = out->termination_message_path;
+  reader.Read("terminationMessagePath", &out->termination_message_path);
+  if (out->termination_message_path.empty()) out->termination_message_path = default_path;
+  if (reader.ok() && !absl::StartsWith(out->termination_message_path, "/")) {
+    reader.Invalid("terminationMessagePath", out->termination_message_path,
+                   "must be an absolute path");
+  }
+  reader.ReadChoice("terminationMessagePolicy", {"File", "FallbackToLogsOnError"},
+                    &out->termination_message_policy);
+  reader.ReadChoice("restartPolicy", {"Always"}, &out->restart_policy);
+  // Says how a change of resources would be made; those of a pod do not change here.
+  reader.Ignore({"resizePolicy"});
+  reader.NotYet({"restartPolicyRules", "volumeDevices"});
 }
 
 }  // namespace crisp::agent

@@ -32,16 +32,13 @@ std::string TextField(const json& value, const char* name) {
   return found != value.end() && found->is_string() ? found->get<std::string>() : "";
 }
 
-template <typename T>
-absl::Status Append(absl::StatusOr<T> object, const std::string& source,
-                    std::vector<Document>* out) {
-  if (!object.ok()) return object.status();
-  out->push_back({source, *std::move(object)});
-  return absl::OkStatus();
+std::string NameOf(const json& document) {
+  const auto meta = document.find("metadata");
+  return meta != document.end() && meta->is_object() ? TextField(*meta, "name") : "";
 }
 
-absl::Status ReadDocument(const std::string& source, const std::string& place, const json& document,
-                          int depth, std::vector<Document>* out) {
+absl::Status AppendRaw(const std::string& source, const std::string& place, json document,
+                       int depth, std::vector<RawDocument>* out) {
   if (!document.is_object()) {
     return absl::InvalidArgumentError(
         absl::StrCat(place, ": must be a map, not ", KindOf(document)));
@@ -52,35 +49,54 @@ absl::Status ReadDocument(const std::string& source, const std::string& place, c
   if (version.empty()) {
     return absl::InvalidArgumentError(absl::StrCat(place, ": apiVersion: is required"));
   }
-  if (version == "v1" && kind == "List" && depth < kMaxListDepth) {
-    const auto items = document.find("items");
-    if (items == document.end() || !items->is_array()) {
-      return absl::InvalidArgumentError(absl::StrCat(place, ": items: must be a list"));
-    }
-    for (size_t i = 0; i < items->size(); ++i) {
-      CRISP_RETURN_IF_ERROR(ReadDocument(source, absl::StrCat(place, ": items[", i, "]"),
-                                         (*items)[i], depth + 1, out));
-    }
+  if (version != "v1" || kind != "List" || depth >= kMaxListDepth) {
+    out->push_back({source, place, std::move(document)});
     return absl::OkStatus();
   }
-  const auto meta = document.find("metadata");
-  const std::string name =
-      meta != document.end() && meta->is_object() ? TextField(*meta, "name") : "";
+  const auto items = document.find("items");
+  if (items == document.end() || !items->is_array()) {
+    return absl::InvalidArgumentError(absl::StrCat(place, ": items: must be a list"));
+  }
+  for (size_t i = 0; i < items->size(); ++i) {
+    CRISP_RETURN_IF_ERROR(AppendRaw(source, absl::StrCat(place, ": items[", i, "]"),
+                                    std::move((*items)[i]), depth + 1, out));
+  }
+  return absl::OkStatus();
+}
+
+template <typename T>
+absl::Status Append(absl::StatusOr<T> object, const std::string& source,
+                    std::vector<Document>* out) {
+  if (!object.ok()) return object.status();
+  out->push_back({source, *std::move(object)});
+  return absl::OkStatus();
+}
+
+absl::Status ReadDocument(const RawDocument& raw, std::vector<Document>* out) {
+  const std::string version = TextField(raw.object, "apiVersion");
+  const std::string kind = TextField(raw.object, "kind");
+  const std::string name = NameOf(raw.object);
   const std::string where =
-      name.empty() ? absl::StrCat(place, ": ", absl::Utf8SafeCEscape(kind))
-                   : absl::Utf8SafeCEscape(absl::StrCat(source, ": ", kind, "/", name));
+      absl::Utf8SafeCEscape(name.empty() ? absl::StrCat(raw.place, ": ", kind)
+                                         : absl::StrCat(raw.source, ": ", kind, "/", name));
   if (version == "v1" && kind == "Pod") {
-    return Annotate(Append(ReadPod(document), source, out), where);
+    return Annotate(Append(ReadPod(raw.object), raw.source, out), where);
   }
   if (version == "v1" && kind == "ConfigMap") {
-    return Annotate(Append(ReadConfigMap(document), source, out), where);
+    return Annotate(Append(ReadConfigMap(raw.object), raw.source, out), where);
   }
   if (version == "v1" && kind == "Secret") {
-    return Annotate(Append(ReadSecret(document), source, out), where);
+    return Annotate(Append(ReadSecret(raw.object), raw.source, out), where);
   }
   return absl::UnimplementedError(absl::StrCat(
       where, ": kind ", absl::Utf8SafeCEscape(kind), " of ", absl::Utf8SafeCEscape(version),
-      ": not supported yet; this version runs Pod, ConfigMap and Secret of v1"));
+      ": only Pod, ConfigMap and Secret of v1 can stand here"));
+}
+
+absl::StatusOr<std::vector<Document>> ReadAllOf(const std::vector<RawDocument>& raw) {
+  std::vector<Document> documents;
+  for (const RawDocument& one : raw) CRISP_RETURN_IF_ERROR(ReadDocument(one, &documents));
+  return documents;
 }
 
 absl::StatusOr<std::string> ReadManifestFile(const std::string& path) {
@@ -112,30 +128,30 @@ absl::StatusOr<std::vector<std::string>> ManifestsIn(const std::string& director
 }
 
 absl::Status LoadText(const std::string& source, absl::string_view text,
-                      std::vector<Document>* out) {
-  CRISP_ASSIGN_OR_RETURN(std::vector<Document> documents, ParseDocuments(source, text));
+                      std::vector<RawDocument>* out) {
+  CRISP_ASSIGN_OR_RETURN(std::vector<RawDocument> documents, ParseRawDocuments(source, text));
   std::move(documents.begin(), documents.end(), std::back_inserter(*out));
   return absl::OkStatus();
 }
 
 }  // namespace
 
-absl::StatusOr<std::vector<Document>> ParseDocuments(const std::string& source,
-                                                     absl::string_view text) {
-  CRISP_ASSIGN_OR_RETURN(const std::vector<json> parsed, Annotate(ParseYaml(text), source));
-  std::vector<Document> documents;
+absl::StatusOr<std::vector<RawDocument>> ParseRawDocuments(const std::string& source,
+                                                           absl::string_view text) {
+  CRISP_ASSIGN_OR_RETURN(std::vector<json> parsed, Annotate(ParseYaml(text), source));
+  std::vector<RawDocument> documents;
   for (size_t i = 0; i < parsed.size(); ++i) {
     if (parsed[i].is_null()) continue;
     const std::string place =
         parsed.size() == 1 ? source : absl::StrCat(source, ": document ", i + 1);
-    CRISP_RETURN_IF_ERROR(ReadDocument(source, place, parsed[i], 0, &documents));
+    CRISP_RETURN_IF_ERROR(AppendRaw(source, place, std::move(parsed[i]), 0, &documents));
   }
   return documents;
 }
 
-absl::StatusOr<std::vector<Document>> LoadDocuments(const std::vector<std::string>& paths,
-                                                    std::istream& in) {
-  std::vector<Document> documents;
+absl::StatusOr<std::vector<RawDocument>> LoadRawDocuments(const std::vector<std::string>& paths,
+                                                          std::istream& in) {
+  std::vector<RawDocument> documents;
   for (const std::string& path : paths) {
     std::error_code ignored;
     if (path == "-") {
@@ -156,6 +172,18 @@ absl::StatusOr<std::vector<Document>> LoadDocuments(const std::vector<std::strin
   }
   if (documents.empty()) return absl::InvalidArgumentError("no objects in what was given");
   return documents;
+}
+
+absl::StatusOr<std::vector<Document>> ParseDocuments(const std::string& source,
+                                                     absl::string_view text) {
+  CRISP_ASSIGN_OR_RETURN(const std::vector<RawDocument> raw, ParseRawDocuments(source, text));
+  return ReadAllOf(raw);
+}
+
+absl::StatusOr<std::vector<Document>> LoadDocuments(const std::vector<std::string>& paths,
+                                                    std::istream& in) {
+  CRISP_ASSIGN_OR_RETURN(const std::vector<RawDocument> raw, LoadRawDocuments(paths, in));
+  return ReadAllOf(raw);
 }
 
 }  // namespace crisp::agent

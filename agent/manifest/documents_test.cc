@@ -6,6 +6,7 @@
 #include <sstream>
 
 #include "absl/strings/str_cat.h"
+#include "agent/manifest/pod_reader.h"
 #include "base/status_matchers.h"
 
 namespace crisp::agent {
@@ -57,9 +58,10 @@ TEST(DocumentsTest, DeploymentsAreNamedNotSkipped) {
        {"deployment-nginx.yaml", "deployment-nginx-tomcat.yaml", "deployment-replicas.yaml",
         "node-selector.yaml", "probe-exec.yaml", "probe-http.yaml", "probe-tcp.yaml",
         "volume-subpath.yaml", "volume-subpath-items.yaml"}) {
-    EXPECT_THAT(LoadTestdata(name),
-                StatusIs(absl::StatusCode::kUnimplemented,
-                         HasSubstr("kind Deployment of apps/v1: not supported yet")))
+    EXPECT_THAT(
+        LoadTestdata(name),
+        StatusIs(absl::StatusCode::kUnimplemented,
+                 HasSubstr("kind Deployment of apps/v1: only Pod, ConfigMap and Secret of v1")))
         << name;
   }
   EXPECT_THAT(LoadTestdata("deployment-nginx.yaml"),
@@ -72,64 +74,79 @@ TEST(DocumentsTest, EveryFieldIsReadOrNamed) {
     std::string text;
     std::string why;
   } cases[] = {
-      {PodWith(R"("livenessProbe":{"tcpSocket":{"port":80}})"),
-       "pod.yaml: Pod/web: spec.containers[0].livenessProbe: not supported yet"},
-      {PodWith("", R"("nodeSelector":{"a":"b"})"),
-       "pod.yaml: Pod/web: spec.nodeSelector: not supported yet"},
+      {PodWith(R"("volumeDevices":[{"name":"d"}])"),
+       "pod.yaml: Pod/web: spec.containers[0].volumeDevices: not supported yet"},
+      {PodWith("", R"("affinity":{"podAffinity":{}})"),
+       "pod.yaml: Pod/web: spec.affinity: not supported yet"},
       {PodWith(R"("imagePullPolcy":"Never")"),
-       "spec.containers[0].imagePullPolcy: unknown field; did you mean \"imagePullPolicy\"?"},
-      {PodWith(R"("zzz":1)"), "spec.containers[0].zzz: unknown field"},
-      {PodWith(R"("imagePullPolicy":"Sometimes")"), "is not one of Always, IfNotPresent, Never"},
+       "unknown field \"spec.containers[0].imagePullPolcy\"; did you mean \"imagePullPolicy\"?"},
+      {R"({"apiVersion":"v1","kind":"Pod","metadata":{"name":"web"},"spec":{"contaners":[]}})",
+       "unknown field \"spec.contaners\"; did you mean \"containers\"?"},
+      {R"({"apiVersion":"v1","kind":"Pod","metadata":{"name":"web"},)"
+       R"("spec":{"containers":[{"name":"c","imag":"b"}]}})",
+       "unknown field \"spec.containers[0].imag\"; did you mean \"image\"?"},
+      {PodWith(R"("zzz":1)"), "strict decoding error: unknown field \"spec.containers[0].zzz\""},
+      {PodWith(R"("imagePullPolicy":"Sometimes")"),
+       "Unsupported value: \"Sometimes\": supported values: \"Always\", \"IfNotPresent\", "
+       "\"Never\""},
       {PodWith(R"("env":[{"name":"A","value":5}])"),
-       "spec.containers[0].env[0].value: must be text, not a number (quote it: \"5\")"},
-      {PodWith(R"("env":[{"name":"A=B"}])"), "env[0].name: \"A=B\" is not printable ASCII"},
+       "spec.containers[0].env[0].value: Invalid value: 5: must be text, not a number (quote it: "
+       "\"5\")"},
+      {PodWith(R"("env":[{"name":"A=B"}])"),
+       "env[0].name: Invalid value: \"A=B\": a valid environment variable name must consist"},
       {PodWith(
            R"("env":[{"name":"A","value":"x","valueFrom":{"fieldRef":{"fieldPath":"metadata.name"}}}])"),
-       "cannot stand beside a value"},
+       "may not be specified when `value` is not empty"},
       {PodWith(R"("env":[{"name":"A","valueFrom":{"fieldRef":{"fieldPath":"spec.foo"}}}])"),
-       "\"spec.foo\" is not a field"},
+       "fieldPath: Invalid value: \"spec.foo\": must be a field"},
       {PodWith(R"("env":[{"name":"A","valueFrom":{"resourceFieldRef":{}}}])"),
-       "valueFrom.resourceFieldRef: not supported yet"},
-      {PodWith(R"("envFrom":[{}])"), "needs exactly one of configMapRef and secretRef"},
-      {PodWith(R"("ports":[{"containerPort":70000}])"), "70000 is not between 1 and 65535"},
+       "valueFrom.resourceFieldRef.resource: Required value"},
+      {PodWith(R"("envFrom":[{}])"), "must specify one of: `configMapRef` or `secretRef`"},
+      {PodWith(R"("ports":[{"containerPort":70000}])"),
+       "Invalid value: 70000: must be between 1 and 65535, inclusive"},
       {PodWith(R"("volumeMounts":[{"name":"v","mountPath":"/x"}])"),
-       "spec.containers[0].volumeMounts[0].name: there is no volume \"v\" in spec.volumes"},
+       "spec.containers[0].volumeMounts[0].name: Not found: \"v\""},
       {PodWith(R"("volumeMounts":[{"name":"v","mountPath":"/x","subPath":"../y"}])",
                R"("volumes":[{"name":"v","emptyDir":{}}])"),
-       "subPath: must not hold '..'"},
+       "subPath: Invalid value: \"../y\": must not contain '..'"},
       {PodWith("", R"("volumes":[{"name":"v","configMap":{"name":"m","item":[]}}])"),
-       "spec.volumes[0].configMap.item: unknown field; did you mean \"items\"?"},
+       "unknown field \"spec.volumes[0].configMap.item\"; did you mean \"items\"?"},
       {PodWith("", R"("volumes":[{"name":"v","nfs":{"server":"s"}}])"),
        "spec.volumes[0].nfs: not supported yet"},
-      {PodWith("", R"("volumes":[{"name":"v"}])"), "needs exactly one kind of volume"},
+      {PodWith("", R"("volumes":[{"name":"v"}])"),
+       "spec.volumes[0]: Required value: must specify a volume type"},
       {PodWith("", R"("volumes":[{"name":"v","emptyDir":{}},{"name":"v","emptyDir":{}}])"),
-       "the name \"v\" stands twice"},
-      {PodWith(R"("resources":{"limits":{"memory":"1XB"}})"), "limits.memory: \"1XB\" is not"},
+       "spec.volumes[1].name: Duplicate value: \"v\""},
+      {PodWith(R"("resources":{"limits":{"memory":"1XB"}})"),
+       "limits.memory: Invalid value: \"1XB\": "},
       {PodWith(R"("resources":{"limits":{"cpu":"1"},"requests":{"cpu":"2"}})"),
-       "cpu is more than its limit"},
+       "must be less than or equal to cpu limit"},
       {PodWith(
            R"("securityContext":{"seccompProfile":{"type":"Localhost","localhostProfile":"../x"}})"),
        "must be a relative path"},
-      {PodWith(R"("securityContext":{"runAsUser":-1})"), "runAsUser: -1 is not between"},
-      {PodWith(R"("command":["a",1])"), "spec.containers[0].command[1]: must be text"},
-      {PodWith(R"("command":["a\u0000b"])"), "command[0]: holds a NUL byte"},
-      {PodWith("", R"("dnsPolicy":"None")"), "needs at least one of nameservers"},
+      {PodWith(R"("securityContext":{"runAsUser":-1})"),
+       "runAsUser: Invalid value: -1: must be between 0 and 2147483647, inclusive"},
+      {PodWith(R"("command":["a",1])"),
+       "spec.containers[0].command[1]: Invalid value: 1: must be text"},
+      {PodWith(R"("command":["a\u0000b"])"), "command[0]: Invalid value: holds a NUL byte"},
+      {PodWith("", R"("dnsPolicy":"None")"), "must provide at least one DNS nameserver"},
       {R"({"apiVersion":"v1","kind":"Pod","metadata":{"name":"Web"},"spec":{}})", "metadata.name"},
       {R"({"apiVersion":"v1","kind":"Pod","metadata":{"name":"web"},"spec":{}})",
-       "spec.containers: is required"},
+       "spec.containers: Required value"},
       {R"({"apiVersion":"v1","kind":"Pod","metadata":{"generateName":"web-"}})",
-       "metadata.generateName: not supported yet"},
+       "metadata.name: Required value: name or generateName is required"},
       {R"({"apiVersion":"v1","metadata":{"name":"web"}})", "pod.yaml: kind: is required"},
       {"[]", "pod.yaml: must be a map, not a list"},
       {"kind: ConfigMap\napiVersion: v1\nmetadata: {name: m}\ndata: {a: yes}\n",
-       "ConfigMap/m: data.a: must be text, not a boolean (quote it: \"true\")"},
+       "ConfigMap/m: data.a: Invalid value: true: must be text, not a boolean (quote it: "
+       "\"true\")"},
       {"kind: ConfigMap\napiVersion: v1\nmetadata: {name: m}\ndata: {..x: y}\n",
-       "ConfigMap/m: data[\"..x\"]: the key"},
+       "ConfigMap/m: data[\"..x\"]: Invalid value: the key"},
       {"kind: ConfigMap\napiVersion: v1\nmetadata: {name: m}\ndata: {a: y}\nbinaryData: {a: "
        "eA==}\n",
-       "the key \"a\" stands in data too"},
+       "binaryData: Invalid value: \"a\": the key stands in data too"},
       {"kind: Secret\napiVersion: v1\nmetadata: {name: s}\ndata: {a: '***'}\n",
-       "Secret/s: data.a: is not base64"},
+       "Secret/s: data.a: Invalid value: must be base64"},
       {absl::StrCat(PodWith(""), "\n---\nkind: Foo\napiVersion: v1\n"),
        "pod.yaml: document 2: Foo"},
   };
@@ -172,6 +189,91 @@ TEST(DocumentsTest, ReadsEveryFieldThatIsCarriedOut) {
   EXPECT_THAT(pod.security.sysctls, ElementsAre(Pair("net.core.somaxconn", "99")));
   EXPECT_EQ(pod.termination_grace_period_seconds, 3);
   EXPECT_EQ(pod.init_containers[0].name, "i");
+}
+
+TEST(DocumentsTest, ProbesHooksAndPlacement) {
+  ASSERT_OK_AND_ASSIGN(
+      const Pod pod,
+      ReadOne(PodWith(
+          R"("livenessProbe":{"httpGet":{"port":"web","path":"/z","scheme":"HTTPS","httpHeaders":[{"name":"X-A","value":"b"}]},
+               "initialDelaySeconds":3,"periodSeconds":2,"timeoutSeconds":4,"failureThreshold":5,"terminationGracePeriodSeconds":6},
+             "readinessProbe":{"tcpSocket":{"port":80},"successThreshold":2},
+             "startupProbe":{"grpc":{"port":9000,"service":"s"},"periodSeconds":0},
+             "lifecycle":{"postStart":{"exec":{"command":["a"]}},"preStop":{"sleep":{"seconds":2}}},
+             "terminationMessagePath":"","terminationMessagePolicy":"FallbackToLogsOnError",
+             "resizePolicy":[])",
+          R"("hostAliases":[{"ip":"10.0.0.1","hostnames":["a","b.c"]}],"nodeSelector":{"disk":"ssd"},
+             "nodeName":"n1","activeDeadlineSeconds":30,
+             "initContainers":[{"name":"log","image":"b","restartPolicy":"Always",
+               "startupProbe":{"exec":{"command":["true"]}}}])")));
+  const Container& c = pod.containers[0];
+  const auto& http = std::get<HttpGetAction>(c.liveness->action);
+  EXPECT_EQ(http.port.name, "web");
+  EXPECT_EQ(http.scheme, "HTTPS");
+  EXPECT_THAT(http.headers, ElementsAre(Pair("X-A", "b")));
+  EXPECT_EQ(c.liveness->initial_delay_seconds, 3);
+  EXPECT_EQ(c.liveness->failure_threshold, 5);
+  EXPECT_EQ(c.liveness->termination_grace_period_seconds, 6);
+  EXPECT_EQ(std::get<TcpSocketAction>(c.readiness->action).port.number, 80);
+  EXPECT_EQ(c.readiness->period_seconds, 10);
+  EXPECT_EQ(c.readiness->success_threshold, 2);
+  EXPECT_EQ(std::get<GrpcAction>(c.startup->action).service, "s");
+  EXPECT_EQ(c.startup->period_seconds, 10);
+  EXPECT_EQ(std::get<SleepAction>(c.pre_stop->action).seconds, 2);
+  EXPECT_EQ(c.termination_message_path, "/dev/termination-log");
+  EXPECT_TRUE(pod.init_containers[0].is_sidecar());
+  EXPECT_THAT(pod.host_aliases[0].hostnames, ElementsAre("a", "b.c"));
+  EXPECT_THAT(pod.node_selector, ElementsAre(Pair("disk", "ssd")));
+  EXPECT_EQ(pod.node_name, "n1");
+  EXPECT_EQ(pod.active_deadline_seconds, 30);
+}
+
+TEST(DocumentsTest, ProbesAndHooksThatCannotBe) {
+  const struct {
+    std::string fields, spec, why;
+  } cases[] = {
+      {R"("livenessProbe":{})", "",
+       "spec.containers[0].livenessProbe: Required value: must specify a handler type"},
+      {R"("livenessProbe":{"tcpSocket":{"port":1},"exec":{"command":["a"]}})", "",
+       "livenessProbe.tcpSocket: Forbidden: may not specify more than 1 handler type"},
+      {R"("livenessProbe":{"tcpSocket":{"port":0}})", "",
+       "tcpSocket.port: Invalid value: 0: must be between 1 and 65535, inclusive"},
+      {R"("livenessProbe":{"httpGet":{"port":"a_b"}})", "", "httpGet.port: Invalid value: \"a_b\""},
+      {R"("livenessProbe":{"httpGet":{"port":1,"scheme":"FTP"}})", "",
+       "Unsupported value: \"FTP\": supported values: \"HTTP\", \"HTTPS\""},
+      {R"("livenessProbe":{"exec":{}})", "", "livenessProbe.exec.command: Required value"},
+      {R"("livenessProbe":{"tcpSocket":{"port":1},"successThreshold":2})", "",
+       "successThreshold: Invalid value: 2: must be 1"},
+      {R"("livenessProbe":{"tcpSocket":{"port":1},"periodSeconds":-1})", "",
+       "periodSeconds: Invalid value: -1: must be greater than or equal to 0"},
+      {R"("readinessProbe":{"tcpSocket":{"port":1},"terminationGracePeriodSeconds":2})", "",
+       "must not be set for readinessProbes"},
+      {R"("lifecycle":{"preStop":{}})", "", "preStop: Required value: must specify a handler type"},
+      {R"("restartPolicy":"Always")", "",
+       "spec.containers[0].restartPolicy: Forbidden: may not be set for non-init containers"},
+      {"",
+       R"("initContainers":[{"name":"i","image":"b","lifecycle":{"preStop":{"sleep":{"seconds":1}}}}])",
+       "spec.initContainers[0].lifecycle: Forbidden: may not be set for init containers"},
+      {"", R"("hostAliases":[{"ip":"x"}])", "must be a valid IP address"},
+      {"", R"("nodeSelector":{"a b":"c"})", "name part must consist of"},
+      {"", R"("hostUsers":false)", "spec.hostUsers: Invalid value: false: not supported yet"},
+  };
+  for (const auto& test : cases) {
+    const auto result = ParseDocuments("pod.yaml", PodWith(test.fields, test.spec));
+    ASSERT_FALSE(result.ok()) << test.fields << test.spec;
+    EXPECT_THAT(std::string(result.status().message()), HasSubstr(test.why));
+  }
+}
+
+TEST(DocumentsTest, FieldsWithoutEffectAreWarnings) {
+  std::vector<std::string> warnings;
+  const auto json = nlohmann::json::parse(
+      PodWith("", R"("priorityClassName":"high","tolerations":[{"operator":"Exists"}],
+                     "topologySpreadConstraints":[],"serviceAccountName":"default",
+                     "imagePullSecrets":[{"name":"s"}])"));
+  EXPECT_OK(ReadPod(json, &warnings));
+  EXPECT_THAT(warnings, ElementsAre(HasSubstr("spec.priorityClassName: has no effect"),
+                                    HasSubstr("spec.imagePullSecrets: has no effect")));
 }
 
 TEST(DocumentsTest, WhatKubectlExportsIsAccepted) {

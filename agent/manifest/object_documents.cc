@@ -41,9 +41,9 @@ void ReadData(ObjectReader& document, const char* field, bool decode, Map* out) 
     ObjectReader at(nlohmann::json::object(), document.PathOf(field), &inner);
     std::string bytes = text;
     if (const absl::Status valid = CheckDataKey(key); !valid.ok()) {
-      at.Fail(key, valid.message());
+      at.Fail(key, absl::StrCat("Invalid value: ", valid.message()));
     } else if (decode && !absl::Base64Unescape(text, &bytes)) {
-      at.Fail(key, "is not base64");
+      at.Fail(key, "Invalid value: must be base64");
     }
     if (!inner.ok()) {
       *document.status() = inner;
@@ -83,7 +83,7 @@ absl::StatusOr<ConfigMap> ReadConfigMap(const nlohmann::json& json) {
   ReadData(document, "binaryData", true, out.mutable_binary_data());
   for (const auto& [key, bytes] : out.binary_data()) {
     if (out.data().contains(key)) {
-      document.Fail("binaryData", absl::StrCat("the key \"", key, "\" stands in data too"));
+      document.Invalid("binaryData", key, "the key stands in data too");
     }
   }
   document.Finish();

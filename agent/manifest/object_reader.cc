@@ -34,6 +34,17 @@ size_t Distance(absl::string_view a, absl::string_view b) {
   return row[b.size()];
 }
 
+// A value as messages show it: short, on one line.
+std::string Shown(const json& value) {
+  constexpr size_t kLongest = 80;
+  if (value.is_structured()) return value.is_object() ? "{...}" : "[...]";
+  std::string text = value.is_string()
+                         ? absl::StrCat("\"", absl::Utf8SafeCEscape(value.get<std::string>()), "\"")
+                         : value.dump();
+  if (text.size() > kLongest) text = absl::StrCat(text.substr(0, kLongest), "...\"");
+  return text;
+}
+
 }  // namespace
 
 const char* KindOf(const json& value) {
@@ -59,11 +70,16 @@ std::string NearestWord(absl::string_view word, const std::set<std::string>& can
   return best;
 }
 
-ObjectReader::ObjectReader(const json& value, std::string path, absl::Status* status)
-    : value_(value.is_object() ? value : EmptyObject()), path_(std::move(path)), status_(status) {
+ObjectReader::ObjectReader(const json& value, std::string path, absl::Status* status,
+                           std::vector<std::string>* warnings)
+    : value_(value.is_object() ? value : EmptyObject()),
+      path_(std::move(path)),
+      status_(status),
+      warnings_(warnings) {
   if (!value.is_object() && !value.is_null() && status_->ok()) {
-    *status_ = absl::InvalidArgumentError(
-        absl::StrCat(path_, path_.empty() ? "" : ": ", "must be a map, not ", KindOf(value)));
+    *status_ = absl::InvalidArgumentError(absl::StrCat(path_, path_.empty() ? "" : ": ",
+                                                       "Invalid value: ", Shown(value),
+                                                       ": must be a map, not ", KindOf(value)));
   }
 }
 
@@ -78,8 +94,32 @@ std::string ObjectReader::PathOf(absl::string_view name) const {
 
 void ObjectReader::Fail(absl::string_view name, absl::string_view why) {
   if (!ok()) return;
+  missing_ = why == "Required value";
   *status_ =
       absl::InvalidArgumentError(absl::StrCat(name.empty() ? path_ : PathOf(name), ": ", why));
+}
+
+void ObjectReader::Invalid(absl::string_view name, const json& value, absl::string_view why) {
+  Fail(name, absl::StrCat("Invalid value: ", Shown(value), ": ", why));
+}
+
+void ObjectReader::Forbidden(absl::string_view name, absl::string_view why) {
+  Fail(name, absl::StrCat("Forbidden: ", why));
+}
+
+void ObjectReader::Warn(absl::string_view name, absl::string_view why) {
+  if (warnings_ == nullptr || !ok()) return;
+  warnings_->push_back(absl::StrCat(name.empty() ? path_ : PathOf(name), ": ", why));
+}
+
+void ObjectReader::NoEffect(std::initializer_list<const char*> names) {
+  Ignore(names);
+  for (const char* name : names) {
+    if (!Has(name)) continue;
+    const json& value = value_[name];
+    if ((value.is_structured() && value.empty()) || value == "") continue;
+    Warn(name, "has no effect on a node without a cluster");
+  }
 }
 
 bool ObjectReader::Has(const char* name) const {
@@ -100,7 +140,7 @@ bool ObjectReader::Expect(bool right, const char* name, const char* wanted, cons
   if (absl::string_view(wanted) == "text" && found.is_primitive()) {
     hint = absl::StrCat(" (quote it: \"", found.dump(), "\")");
   }
-  Fail(name, absl::StrCat("must be ", wanted, ", not ", KindOf(found), hint));
+  Invalid(name, found, absl::StrCat("must be ", wanted, ", not ", KindOf(found), hint));
   return false;
 }
 
@@ -108,7 +148,7 @@ void ObjectReader::Read(const char* name, std::string* out) {
   const json* found = Find(name);
   if (found == nullptr || !Expect(found->is_string(), name, "text", *found)) return;
   *out = found->get<std::string>();
-  if (out->find('\0') != std::string::npos) Fail(name, "holds a NUL byte");
+  if (out->find('\0') != std::string::npos) Fail(name, "Invalid value: holds a NUL byte");
 }
 
 void ObjectReader::Read(const char* name, bool* out) {
@@ -131,7 +171,10 @@ void ObjectReader::Read(const char* name, std::optional<int64_t>* out, int64_t m
   const bool fits =
       !found->is_number_unsigned() || found->get<uint64_t>() <= static_cast<uint64_t>(INT64_MAX);
   if (!fits || found->get<int64_t>() < min || found->get<int64_t>() > max) {
-    return Fail(name, absl::StrCat(found->dump(), " is not between ", min, " and ", max));
+    const bool open = max == std::numeric_limits<int64_t>::max();
+    return Invalid(name, *found,
+                   open ? absl::StrCat("must be greater than or equal to ", min)
+                        : absl::StrCat("must be between ", min, " and ", max, ", inclusive"));
   }
   *out = found->get<int64_t>();
 }
@@ -142,6 +185,14 @@ void ObjectReader::Read(const char* name, int32_t* out, int32_t min, int32_t max
   if (value.has_value()) *out = static_cast<int32_t>(*value);
 }
 
+void ObjectReader::ReadCount(const char* name, std::optional<int64_t>* out) {
+  Read(name, out, 0);
+  if (out->value_or(0) > std::numeric_limits<int32_t>::max()) {
+    Invalid(name, **out,
+            absl::StrCat("must be less than or equal to ", std::numeric_limits<int32_t>::max()));
+  }
+}
+
 void ObjectReader::Read(const char* name, std::vector<std::string>* out) {
   const json* found = Find(name);
   if (found == nullptr || !Expect(found->is_array(), name, "a list", *found)) return;
@@ -149,10 +200,12 @@ void ObjectReader::Read(const char* name, std::vector<std::string>* out) {
     const json& item = (*found)[i];
     const std::string place = absl::StrCat(PathOf(name), "[", i, "]");
     if (!item.is_string()) {
-      *status_ = absl::InvalidArgumentError(absl::StrCat(
-          place, ": must be text, not ", KindOf(item), item.is_structured() ? "" : " (quote it)"));
+      *status_ = absl::InvalidArgumentError(
+          absl::StrCat(place, ": Invalid value: ", Shown(item), ": must be text, not ",
+                       KindOf(item), item.is_structured() ? "" : " (quote it)"));
     } else if (item.get_ref<const std::string&>().find('\0') != std::string::npos) {
-      *status_ = absl::InvalidArgumentError(absl::StrCat(place, ": holds a NUL byte"));
+      *status_ =
+          absl::InvalidArgumentError(absl::StrCat(place, ": Invalid value: holds a NUL byte"));
     } else {
       out->push_back(item.get<std::string>());
     }
@@ -162,7 +215,7 @@ void ObjectReader::Read(const char* name, std::vector<std::string>* out) {
 void ObjectReader::Read(const char* name, std::map<std::string, std::string>* out) {
   const json* found = Find(name);
   if (found == nullptr || !Expect(found->is_object(), name, "a map", *found)) return;
-  ObjectReader inner(*found, PathOf(name), status_);
+  ObjectReader inner(*found, PathOf(name), status_, warnings_);
   for (const auto& [key, value] : found->items()) {
     if (!ok()) return;
     if (value.is_null()) {
@@ -185,19 +238,23 @@ void ObjectReader::ReadChoice(const char* name, std::initializer_list<const char
       return;
     }
   }
-  Fail(name, absl::StrCat("\"", absl::Utf8SafeCEscape(value), "\" is not one of ",
-                          absl::StrJoin(allowed, ", ")));
+  std::vector<std::string> quoted;
+  for (const char* choice : allowed) {
+    if (*choice != '\0') quoted.push_back(absl::StrCat("\"", choice, "\""));
+  }
+  Fail(name, absl::StrCat("Unsupported value: ", Shown(value),
+                          ": supported values: ", absl::StrJoin(quoted, ", ")));
 }
 
 void ObjectReader::Require(const char* name, std::string* out) {
   Read(name, out);
-  if (ok() && out->empty()) Fail(name, "is required");
+  if (ok() && out->empty()) Fail(name, "Required value");
 }
 
 void ObjectReader::Object(const char* name, const std::function<void(ObjectReader&)>& read) {
   const json* found = Find(name);
   if (found == nullptr) return;
-  ObjectReader inner(*found, PathOf(name), status_);
+  ObjectReader inner(*found, PathOf(name), status_, warnings_);
   if (!ok()) return;
   read(inner);
   inner.Finish();
@@ -207,9 +264,9 @@ void ObjectReader::Each(const char* name, const std::function<void(ObjectReader&
   const json* found = Find(name);
   if (found == nullptr || !Expect(found->is_array(), name, "a list", *found)) return;
   for (size_t i = 0; i < found->size() && ok(); ++i) {
-    ObjectReader inner((*found)[i], absl::StrCat(PathOf(name), "[", i, "]"), status_);
+    ObjectReader inner((*found)[i], absl::StrCat(PathOf(name), "[", i, "]"), status_, warnings_);
     if (!ok()) return;
-    if ((*found)[i].is_null()) return inner.Fail("", "is empty");
+    if ((*found)[i].is_null()) return inner.Fail("", "Required value");
     read(inner);
     inner.Finish();
   }
@@ -226,20 +283,22 @@ void ObjectReader::Ignore(std::initializer_list<const char*> names) {
 }
 
 void ObjectReader::Finish() {
-  if (!ok()) return;
+  // What is missing here may stand here, misspelt: then that is the better message.
+  if (!ok() && !missing_) return;
   for (const auto& [key, value] : value_.items()) {
     if (known_.count(key) > 0) continue;
     if (not_yet_.count(key) > 0) {
-      if (value.is_null()) continue;
+      if (value.is_null() || !ok()) continue;
       *status_ = absl::UnimplementedError(absl::StrCat(PathOf(key), ": not supported yet"));
       return;
     }
     std::set<std::string> words = known_;
     words.insert(not_yet_.begin(), not_yet_.end());
     const std::string nearest = NearestWord(key, words);
-    return Fail(key, nearest.empty()
-                         ? "unknown field"
-                         : absl::StrCat("unknown field; did you mean \"", nearest, "\"?"));
+    *status_ = absl::InvalidArgumentError(
+        absl::StrCat(kDecodingError, "unknown field \"", PathOf(key), "\"",
+                     nearest.empty() ? "" : absl::StrCat("; did you mean \"", nearest, "\"?")));
+    return;
   }
 }
 

@@ -1,16 +1,18 @@
 // Reads one JSON object strictly: every field is read, known and refused, or an
 // error. All readers of a manifest share one Status, which keeps the first
 // failure; after it every call does nothing, so a reader is a plain list of
-// fields without an `if` after each.
+// fields without an `if` after each. Messages are worded as Kubernetes words its own.
 //
-//   ObjectReader spec(json, "spec", &status);
+//   ObjectReader spec(json, "spec", &status, &warnings);
 //   spec.Read("hostname", &pod.hostname);
-//   spec.NotYet({"affinity", "tolerations"});
+//   spec.NoEffect({"priorityClassName"});
+//   spec.NotYet({"affinity"});
 //   spec.Finish();
 //
-// Ownership: borrows the JSON and the Status.
+// Ownership: borrows the JSON, the Status and the warnings.
 // Threads:   one thread.
-// Errors:    InvalidArgument "spec.hostname: must be text, not a number";
+// Errors:    InvalidArgument "spec.containers[0].image: Required value", or
+//            "strict decoding error: unknown field \"spec.hostnam\"";
 //            Unimplemented "spec.affinity: not supported yet".
 #ifndef CRISP_AGENT_MANIFEST_OBJECT_READER_H_
 #define CRISP_AGENT_MANIFEST_OBJECT_READER_H_
@@ -33,8 +35,10 @@ namespace crisp::agent {
 
 class ObjectReader {
  public:
-  // `path` is what messages name, "" at the top. A null `value` reads as {}.
-  ObjectReader(const nlohmann::json& value, std::string path, absl::Status* status);
+  // `path` is what messages name, "" at the top. A null `value` reads as {}. Without
+  // `warnings` nobody wants them.
+  ObjectReader(const nlohmann::json& value, std::string path, absl::Status* status,
+               std::vector<std::string>* warnings = nullptr);
 
   bool ok() const { return status_->ok(); }
   // True if the field stands there with a value that is not null.
@@ -50,6 +54,8 @@ class ObjectReader {
   void Read(const char* name, std::optional<int64_t>* out, int64_t min = 0,
             int64_t max = std::numeric_limits<int64_t>::max());
   void Read(const char* name, int32_t* out, int32_t min, int32_t max);
+  // A number that counts something: from 0 on, as far as 32 bits go.
+  void ReadCount(const char* name, std::optional<int64_t>* out);
   void Read(const char* name, std::vector<std::string>* out);
   void Read(const char* name, std::map<std::string, std::string>* out);
   // Text that must be one of `allowed`.
@@ -69,7 +75,14 @@ class ObjectReader {
   // Fields that say nothing to crisp (what a server once filled in).
   void Ignore(std::initializer_list<const char*> names);
 
+  // Fields that are accepted although nothing comes of them here; says so once each.
+  void NoEffect(std::initializer_list<const char*> names);
+  void Warn(absl::string_view name, absl::string_view why);
+
   void Fail(absl::string_view name, absl::string_view why);
+  // "path: Invalid value: \"x\": why".
+  void Invalid(absl::string_view name, const nlohmann::json& value, absl::string_view why);
+  void Forbidden(absl::string_view name, absl::string_view why);
   // Refuses whatever was not read, with the nearest known name for a typo.
   void Finish();
 
@@ -80,9 +93,14 @@ class ObjectReader {
   const nlohmann::json& value_;
   std::string path_;
   absl::Status* status_;
+  std::vector<std::string>* warnings_;
   std::set<std::string> known_;
   std::set<std::string> not_yet_;
+  bool missing_ = false;  // The failure is a required field of this very object.
 };
+
+// Begins the message of a field that no such object has.
+inline constexpr char kDecodingError[] = "strict decoding error: ";
 
 // "a boolean", "a number", ...: how messages call a JSON value.
 const char* KindOf(const nlohmann::json& value);

@@ -2,7 +2,10 @@
 #ifndef CRISP_AGENT_MANIFEST_POD_READER_H_
 #define CRISP_AGENT_MANIFEST_POD_READER_H_
 
+#include <map>
 #include <nlohmann/json.hpp>
+#include <string>
+#include <vector>
 
 #include "absl/status/statusor.h"
 #include "agent/manifest/object_reader.h"
@@ -11,8 +14,13 @@
 namespace crisp::agent {
 
 // Reads a whole document of kind Pod; the namespace stays empty if none stands
-// there. InvalidArgument or Unimplemented names the field.
-absl::StatusOr<Pod> ReadPod(const nlohmann::json& document);
+// there. InvalidArgument or Unimplemented names the field. `warnings`, if given, gets
+// the fields that are accepted and have no effect here.
+absl::StatusOr<Pod> ReadPod(const nlohmann::json& document,
+                            std::vector<std::string>* warnings = nullptr);
+
+// Reads the spec alone, as a template has it.
+void ReadPodSpec(ObjectReader& spec, Pod* out);
 
 // What every object carries in `metadata`.
 struct ObjectMeta {
@@ -20,6 +28,10 @@ struct ObjectMeta {
   std::map<std::string, std::string> labels, annotations;
 };
 void ReadMetadata(ObjectReader& document, ObjectMeta* out);
+
+// Fails with the first key or value of the map in `field` that can be no label.
+void CheckLabels(ObjectReader& object, const char* field,
+                 const std::map<std::string, std::string>& labels);
 
 }  // namespace crisp::agent
 

@@ -14,12 +14,16 @@ void ReadSeccomp(ObjectReader& context, SeccompProfile* out) {
   context.Object("seccompProfile", [&](ObjectReader& profile) {
     profile.ReadChoice("type", {"RuntimeDefault", "Unconfined", "Localhost"}, &out->type);
     profile.Read("localhostProfile", &out->localhost_profile);
-    if (out->type.empty()) profile.Fail("type", "is required");
+    if (out->type.empty()) profile.Fail("type", "Required value");
     if ((out->type == "Localhost") != !out->localhost_profile.empty()) {
-      profile.Fail("localhostProfile", "goes with type Localhost and only with it");
+      profile.Fail("localhostProfile",
+                   out->localhost_profile.empty()
+                       ? "Required value: must be set when seccomp type is Localhost"
+                       : "Forbidden: can only be set when seccomp type is Localhost");
     }
     if (!out->localhost_profile.empty() && !IsCleanRelative(out->localhost_profile)) {
-      profile.Fail("localhostProfile", "must be a relative path without '.' and '..'");
+      profile.Invalid("localhostProfile", out->localhost_profile,
+                      "must be a relative path without '.' and '..'");
     }
   });
 }
@@ -39,12 +43,12 @@ void ReadPodSecurity(ObjectReader& context, SecurityContext* out) {
   context.Read("fsGroup", &out->fs_group, 0, kMaxId);
   if (const nlohmann::json* groups = context.Raw("supplementalGroups"); groups != nullptr) {
     if (!groups->is_array()) {
-      return context.Fail("supplementalGroups",
-                          absl::StrCat("must be a list, not ", KindOf(*groups)));
+      return context.Invalid("supplementalGroups", *groups, "must be a list");
     }
     for (const auto& group : *groups) {
       if (!group.is_number_integer() || group < 0 || group > kMaxId) {
-        return context.Fail("supplementalGroups", "must hold group ids");
+        return context.Invalid("supplementalGroups", group,
+                               absl::StrCat("must be between 0 and ", kMaxId, ", inclusive"));
       }
       out->supplemental_groups.push_back(group.get<int64_t>());
     }
@@ -53,12 +57,14 @@ void ReadPodSecurity(ObjectReader& context, SecurityContext* out) {
     std::string name, value;
     sysctl.Require("name", &name);
     sysctl.Read("value", &value);
-    if (!sysctl.Has("value")) sysctl.Fail("value", "is required");
+    if (!sysctl.Has("value")) sysctl.Fail("value", "Required value");
     if (sysctl.ok() && !out->sysctls.emplace(name, value).second) {
-      sysctl.Fail("name", absl::StrCat(name, " is set twice"));
+      sysctl.Fail("name", absl::StrCat("Duplicate value: \"", name, "\""));
     }
   });
-  context.NotYet({"fsGroupChangePolicy", "seLinuxChangePolicy", "supplementalGroupsPolicy"});
+  context.ReadChoice("supplementalGroupsPolicy", {"Merge", "Strict"},
+                     &out->supplemental_groups_policy);
+  context.NoEffect({"fsGroupChangePolicy", "seLinuxChangePolicy"});
 }
 
 void ReadContainerSecurity(ObjectReader& context, SecurityContext* out) {
@@ -74,7 +80,8 @@ void ReadContainerSecurity(ObjectReader& context, SecurityContext* out) {
   context.ReadChoice("procMount", {"Default", "Unmasked"}, &proc_mount);
   out->unmasked_proc = proc_mount == "Unmasked";
   if (out->privileged.value_or(false) && !out->allow_privilege_escalation.value_or(true)) {
-    context.Fail("allowPrivilegeEscalation", "cannot be false for a privileged container");
+    context.Invalid("allowPrivilegeEscalation", false,
+                    "cannot set `allowPrivilegeEscalation` to false and `privileged` to true");
   }
 }
 

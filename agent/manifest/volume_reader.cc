@@ -7,8 +7,8 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "agent/manifest/container_reader.h"
+#include "agent/manifest/names.h"
 #include "agent/manifest/quantity.h"
-#include "base/ids.h"
 
 namespace crisp::agent {
 namespace {
@@ -48,7 +48,7 @@ void CheckDownwardItems(ObjectReader& source) {
       ref.Require("fieldPath", &field);
       if (ref.ok() && field != "metadata.labels" && field != "metadata.annotations" &&
           !IsFieldPath(field)) {
-        ref.Fail("fieldPath", absl::StrCat("\"", field, "\" is not a field that a file can take"));
+        ref.Invalid("fieldPath", field, "must be a field that a file can take");
       }
     });
     item.Object("resourceFieldRef", [](ObjectReader& ref) {
@@ -65,15 +65,17 @@ void CheckEmptyDir(ObjectReader& source) {
   source.ReadChoice("medium", {"", "Memory"}, &medium);
   const nlohmann::json* limit = source.Raw("sizeLimit");
   if (limit == nullptr) return;
-  if (!limit->is_string() && !limit->is_number()) return source.Fail("sizeLimit", "is no quantity");
+  if (!limit->is_string() && !limit->is_number())
+    return source.Invalid("sizeLimit", *limit, "must be a quantity");
   const auto bytes = ParseQuantity(limit->is_string() ? limit->get<std::string>() : limit->dump());
-  if (!bytes.ok()) source.Fail("sizeLimit", bytes.status().message());
+  if (!bytes.ok()) source.Invalid("sizeLimit", *limit, bytes.status().message());
 }
 
 void CheckHostPath(ObjectReader& source) {
   std::string path, type;
   source.Require("path", &path);
-  if (source.ok() && !absl::StartsWith(path, "/")) source.Fail("path", "must begin with '/'");
+  if (source.ok() && !absl::StartsWith(path, "/"))
+    source.Invalid("path", path, "must be an absolute path");
   source.ReadChoice("type",
                     {"", "DirectoryOrCreate", "Directory", "FileOrCreate", "File", "Socket",
                      "CharDevice", "BlockDevice"},
@@ -101,8 +103,8 @@ void CheckImage(ObjectReader& source) {
 void CheckVolume(ObjectReader& volume) {
   std::string name;
   volume.Require("name", &name);
-  if (volume.ok() && !IsDnsLabel(name)) {
-    volume.Fail("name", "is not lower-case letters, digits and '-', at most 63");
+  if (const std::string wrong = LabelNameError(name); volume.ok() && !wrong.empty()) {
+    volume.Invalid("name", name, wrong);
   }
   int kinds = 0;
   const auto kind = [&](const char* field, const std::function<void(ObjectReader&)>& check) {
@@ -150,7 +152,8 @@ void CheckVolume(ObjectReader& volume) {
                  "vsphereVolume"});
   // An unsupported kind is the better message than "no kind".
   volume.Finish();
-  if (kinds != 1) volume.Fail("", "needs exactly one kind of volume");
+  if (kinds == 0) volume.Fail("", "Required value: must specify a volume type");
+  if (kinds > 1) volume.Forbidden("", "may not specify more than 1 volume type");
 }
 
 }  // namespace crisp::agent

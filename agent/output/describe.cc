@@ -1,174 +1,221 @@
 #include "agent/output/describe.h"
 
+#include <algorithm>
 #include <map>
+#include <utility>
 
+#include "absl/strings/escaping.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
-#include "absl/time/time.h"
-#include "agent/pod_config.h"
+#include "absl/strings/strip.h"
+#include "agent/output/describe_writer.h"
+#include "agent/output/kind_table.h"
+#include "agent/output/pod_status.h"
 
-namespace crisp::agent {
+namespace crisp::cli {
 namespace {
 
-using Map = std::map<std::string, std::string>;
-
-std::string Line(int indent, const std::string& name, const std::string& value,
-                 size_t column = 14) {
-  std::string head = absl::StrCat(std::string(static_cast<size_t>(indent), ' '), name, ":");
-  if (head.size() < column) head.resize(column, ' ');
-  if (value.empty()) return absl::StrCat(name, ":\n");
-  return absl::StrCat(head, absl::EndsWith(head, " ") ? "" : " ", value, "\n");
-}
-
-std::string Pairs(const char* name, const Map& pairs, const char* between) {
-  if (pairs.empty()) return Line(0, name, "<none>");
-  std::string out;
-  for (const auto& [key, value] : pairs) {
-    const std::string pair = absl::StrCat(key, between, value);
-    absl::StrAppend(
-        &out, out.empty() ? Line(0, name, pair) : absl::StrCat(std::string(14, ' '), pair, "\n"));
+std::string DescribeConfigMap(const Json& object, const DescribeContext& context) {
+  DescribeWriter head;
+  DescribeHead(object, &head);
+  std::string out = absl::StrCat(head.Aligned(), "\nData\n====\n");
+  for (const auto& [key, value] : TextMap(object, "data")) {
+    absl::StrAppend(&out, key, ":\n----\n", value, absl::EndsWith(value, "\n") ? "" : "\n", "\n");
   }
-  return out;
+  absl::StrAppend(&out, "\nBinaryData\n====\n");
+  for (const auto& [key, value] : TextMap(object, "binaryData")) {
+    std::string bytes;
+    absl::Base64Unescape(value, &bytes);
+    absl::StrAppend(&out, key, ": ", bytes.size(), " bytes\n");
+  }
+  DescribeWriter events;
+  DescribeEvents(context.events, context.now, &events);
+  return absl::StrCat(out, "\n", events.Aligned());
 }
 
-template <typename Object>
-std::string Head(const Object& object) {
-  return absl::StrCat(
-      Line(0, "Name", object.key().name()), Line(0, "Namespace", object.key().namespace_()),
-      Pairs("Labels", Map(object.labels().begin(), object.labels().end()), "="),
-      Pairs("Annotations", Map(object.annotations().begin(), object.annotations().end()), ": "));
+std::string DescribeSecret(const Json& object) {
+  DescribeWriter out;
+  DescribeHead(object, &out);
+  out.Line(0, {""});
+  const std::string type = Text(object, "type");
+  out.Field(0, "Type", type.empty() ? "Opaque" : type);
+  out.Line(0, {""});
+  out.Line(0, {"Data"});
+  out.Line(0, {"===="});
+  for (const auto& [key, value] : TextMap(object, "data")) {
+    std::string bytes;
+    absl::Base64Unescape(value, &bytes);
+    out.Field(0, key, absl::StrCat(bytes.size(), " bytes"));
+  }
+  return out.Aligned();
 }
 
-std::string Time(int64_t ns) {
-  return absl::FormatTime("%a, %d %b %Y %H:%M:%S %z", absl::FromUnixNanos(ns),
-                          absl::LocalTimeZone());
+void DescribeConditions(const Json& object, DescribeWriter* out) {
+  const Json& conditions = Items(object, "status.conditions");
+  if (conditions.empty()) return;
+  out->Line(0, {"Conditions:"});
+  std::vector<Row> rows = {{"Type", "Status"}};
+  for (const Json& each : conditions) rows.push_back({Text(each, "type"), Text(each, "status")});
+  out->Grid(1, rows);
 }
 
-std::string DescribeContainer(const runtime::v1::ContainerStatus& status) {
-  constexpr size_t kColumn = 20;
-  std::string out = absl::StrCat("  ", status.metadata().name(), ":\n");
-  const auto add = [&](const char* name, const std::string& value, int indent = 4) {
-    if (!value.empty()) absl::StrAppend(&out, Line(indent, name, value, kColumn));
-  };
-  add("Container ID", absl::StrCat("crisp://", status.id()));
-  add("Image", status.image().user_specified_image().empty()
-                   ? status.image().image()
-                   : status.image().user_specified_image());
-  add("Image ID", status.image_ref());
-  if (status.state() == runtime::v1::CONTAINER_RUNNING) {
-    add("State", "Running");
-    add("Started", Time(status.started_at()), 6);
-  } else if (status.state() == runtime::v1::CONTAINER_EXITED) {
-    add("State", "Terminated");
-    add("Reason", ExitReason(status), 6);
-    add("Message", status.message(), 6);
-    add("Exit Code", absl::StrCat(status.exit_code()), 6);
-    if (status.started_at() > 0) add("Started", Time(status.started_at()), 6);
-    add("Finished", Time(status.finished_at()), 6);
+std::string TolerationsText(const Json& toleration) {
+  std::string text = Text(toleration, "key");
+  if (const std::string value = Text(toleration, "value"); !value.empty()) {
+    absl::StrAppend(&text, "=", value);
+  }
+  if (const std::string effect = Text(toleration, "effect"); !effect.empty()) {
+    absl::StrAppend(&text, ":", effect);
+  }
+  if (Text(toleration, "operator") == "Exists") absl::StrAppend(&text, " op=Exists");
+  const Json& seconds = Field(toleration, "tolerationSeconds");
+  if (seconds.is_number()) absl::StrAppend(&text, " for ", AnyText(seconds), "s");
+  return text;
+}
+
+std::string DescribePod(const Json& pod, const DescribeContext& context) {
+  DescribeWriter out;
+  out.Field(0, "Name", Name(pod));
+  out.Field(0, "Namespace", Namespace(pod));
+  out.Field(0, "Priority", absl::StrCat(Number(pod, "spec.priority")));
+  const std::string account = Text(pod, "spec.serviceAccountName");
+  out.Field(0, "Service Account", account.empty() ? "default" : account);
+  const std::string node = Text(pod, "spec.nodeName");
+  std::string address = Text(pod, "status.hostIP");
+  if (address.empty()) address = context.node_address;
+  out.Field(0, "Node",
+            node.empty() ? "<none>" : absl::StrCat(node, address.empty() ? "" : "/", address));
+  out.FieldIf(0, "Start Time", LongTime(TimeOf(pod, "status.startTime")));
+  out.Pairs(0, "Labels", TextMap(pod, "metadata.labels"), "=");
+  out.Pairs(0, "Annotations", ShownAnnotations(pod), ": ");
+  const absl::Time deleted = TimeOf(pod, "metadata.deletionTimestamp");
+  if (deleted != absl::InfinitePast()) {
+    const int64_t grace = Number(pod, "metadata.deletionGracePeriodSeconds");
+    out.Field(0, "Status",
+              absl::StrCat("Terminating (lasts ",
+                           FormatAge(context.now - (deleted - absl::Seconds(grace))), ")"));
+    out.Field(0, "Termination Grace Period", absl::StrCat(grace, "s"));
   } else {
-    add("State", "Waiting");
+    out.Field(0, "Status", Text(pod, "status.phase"));
   }
-  add("Ready", status.state() == runtime::v1::CONTAINER_RUNNING ? "True" : "False");
-  add("Restart Count", absl::StrCat(status.metadata().attempt()));
-  add("Log", status.log_path());
-  return out;
+  out.FieldIf(0, "Reason", Text(pod, "status.reason"));
+  out.FieldIf(0, "Message", Text(pod, "status.message"));
+  out.Field(0, "IP", Text(pod, "status.podIP"));
+  const Json& ips = Items(pod, "status.podIPs");
+  if (ips.empty()) {
+    out.Field(0, "IPs", "<none>");
+  } else {
+    out.Line(0, {"IPs:"});
+    for (const Json& ip : ips) out.Field(1, "IP", Text(ip, "ip"));
+  }
+  out.FieldIf(0, "Controlled By", ControllerText(pod));
+  const Json& status = Field(pod, "status");
+  DescribeContainers(Field(pod, "spec"), status.is_null() ? Json::object() : status, 0, &out);
+  DescribeConditions(pod, &out);
+  DescribeVolumes(Field(pod, "spec"), 0, &out);
+  out.FieldIf(0, "QoS Class", Text(pod, "status.qosClass"));
+  out.Pairs(0, "Node-Selectors", TextMap(pod, "spec.nodeSelector"), "=");
+  const Json& tolerations = Items(pod, "spec.tolerations");
+  if (tolerations.empty()) out.Field(0, "Tolerations", "<none>");
+  for (size_t i = 0; i < tolerations.size(); ++i) {
+    out.Line(0, {i == 0 ? "Tolerations:" : "", TolerationsText(tolerations[i])});
+  }
+  DescribeEvents(context.events, context.now, &out);
+  return out.Aligned();
 }
 
-// "config from ConfigMap tomcat-server-config", "/tmp/server.xml from serverxml (ro, path=...)".
-std::string DescribeMounts(const nlohmann::json& container) {
-  const auto mounts = container.find("volumeMounts");
-  if (mounts == container.end() || !mounts->is_array() || mounts->empty()) return "";
-  std::string out = "    Mounts:\n";
-  for (const auto& mount : *mounts) {
-    std::vector<std::string> notes = {mount.value("readOnly", false) ? "ro" : "rw"};
-    if (mount.contains("subPath"))
-      notes.push_back(absl::StrCat("path=", mount.value("subPath", "")));
-    absl::StrAppend(&out, "      ", mount.value("mountPath", ""), " from ", mount.value("name", ""),
-                    " (", absl::StrJoin(notes, ","), ")\n");
+std::string DescribeNode(const Json& node, const DescribeContext& context) {
+  DescribeWriter out;
+  std::vector<std::string> roles;
+  for (const auto& [key, value] : TextMap(node, "metadata.labels")) {
+    absl::string_view role = key;
+    if (absl::ConsumePrefix(&role, "node-role.kubernetes.io/")) roles.emplace_back(role);
   }
-  return out;
-}
-
-std::string DescribeVolumes(const nlohmann::json& spec) {
-  const auto volumes = spec.find("volumes");
-  if (volumes == spec.end() || !volumes->is_array()) return "";
-  std::string out = "Volumes:\n";
-  for (const auto& volume : *volumes) {
-    absl::StrAppend(&out, "  ", volume.value("name", ""), ":\n");
-    for (const auto& [kind, source] : volume.items()) {
-      if (kind == "name" || !source.is_object()) continue;
-      absl::StrAppend(&out, Line(4, "Type", kind, 16));
-      for (const char* field : {"name", "secretName", "path", "medium", "reference"}) {
-        if (source.contains(field) && source[field].is_string()) {
-          absl::StrAppend(&out, Line(4, field, source[field].get<std::string>(), 16));
-        }
-      }
-    }
+  out.Field(0, "Name", Name(node));
+  out.Field(0, "Roles", roles.empty() ? "<none>" : absl::StrJoin(roles, ","));
+  out.Pairs(0, "Labels", TextMap(node, "metadata.labels"), "=");
+  out.Pairs(0, "Annotations", ShownAnnotations(node), ": ");
+  out.Field(0, "CreationTimestamp", LongTime(TimeOf(node, "metadata.creationTimestamp")));
+  out.Field(0, "Taints", "<none>");
+  out.Field(0, "Unschedulable", IsTrue(node, "spec.unschedulable") ? "true" : "false");
+  out.Line(0, {"Conditions:"});
+  std::vector<Row> conditions = {
+      {"Type", "Status", "LastHeartbeatTime", "LastTransitionTime", "Reason", "Message"}};
+  for (const Json& each : Items(node, "status.conditions")) {
+    conditions.push_back({Text(each, "type"), Text(each, "status"),
+                          LongTime(TimeOf(each, "lastHeartbeatTime")),
+                          LongTime(TimeOf(each, "lastTransitionTime")), Text(each, "reason"),
+                          Text(each, "message")});
   }
-  return out;
-}
-
-std::string DescribeContainers(const PodView& pod, const char* field, const char* title,
-                               const std::vector<std::string>& names) {
-  if (names.empty()) return "";
-  std::string out = absl::StrCat(title, ":\n");
-  for (const std::string& name : names) {
-    const auto* status = pod.Find(name);
-    absl::StrAppend(&out, status == nullptr ? absl::StrCat("  ", name, ":\n    State: Waiting\n")
-                                            : DescribeContainer(*status));
-    if (!pod.spec.is_object() || !pod.spec.contains(field)) continue;
-    for (const auto& container : pod.spec[field]) {
-      if (container.value("name", "") == name) absl::StrAppend(&out, DescribeMounts(container));
-    }
+  out.Grid(1, conditions);
+  out.Line(0, {"Addresses:"});
+  for (const Json& each : Items(node, "status.addresses")) {
+    out.Field(1, Text(each, "type"), Text(each, "address"));
   }
-  return out;
+  for (const auto& [field, title] :
+       {std::pair{"status.capacity", "Capacity"}, std::pair{"status.allocatable", "Allocatable"}}) {
+    out.Line(0, {absl::StrCat(title, ":")});
+    for (const auto& [key, value] : TextMap(node, field)) out.Field(1, key, value);
+  }
+  out.Line(0, {"System Info:"});
+  for (const auto& [field, title] :
+       {std::pair{"machineID", "Machine ID"}, std::pair{"systemUUID", "System UUID"},
+        std::pair{"bootID", "Boot ID"}, std::pair{"kernelVersion", "Kernel Version"},
+        std::pair{"osImage", "OS Image"}, std::pair{"operatingSystem", "Operating System"},
+        std::pair{"architecture", "Architecture"},
+        std::pair{"containerRuntimeVersion", "Container Runtime Version"},
+        std::pair{"kubeletVersion", "Kubelet Version"}}) {
+    out.Field(1, title, Text(node, absl::StrCat("status.nodeInfo.", field)));
+  }
+  std::vector<Row> pods = {{"Namespace", "Name", "Status", "Age"}};
+  for (const Json& pod : context.pods) {
+    const std::string phase = Text(pod, "status.phase");
+    if (phase == "Succeeded" || phase == "Failed") continue;
+    if (Text(pod, "spec.nodeName") != Name(node)) continue;
+    pods.push_back({Namespace(pod), Name(pod), SummarisePod(pod).status,
+                    AgeSince(TimeOf(pod, "metadata.creationTimestamp"), context.now)});
+  }
+  out.Field(0, "Non-terminated Pods", absl::StrCat("(", pods.size() - 1, " in total)"));
+  out.Grid(1, pods);
+  DescribeEvents(context.events, context.now, &out);
+  return out.Aligned();
 }
 
 }  // namespace
 
-std::string Describe(const crisp::volumes::v1::ConfigMap& config_map) {
-  std::string out = absl::StrCat(Head(config_map), "\nData\n====\n");
-  for (const auto& [key, value] : Map(config_map.data().begin(), config_map.data().end())) {
-    absl::StrAppend(&out, key, ":\n----\n", value, absl::EndsWith(value, "\n") ? "" : "\n", "\n");
+// In describe_workload.cc.
+std::string DescribeWorkload(const Json& object, const DescribeContext& context);
+
+std::string Describe(const Json& object, const DescribeContext& context) {
+  const std::string kind = Text(object, "kind");
+  if (kind == "Pod") return DescribePod(object, context);
+  if (kind == "ConfigMap") return DescribeConfigMap(object, context);
+  if (kind == "Secret") return DescribeSecret(object);
+  if (kind == "Node") return DescribeNode(object, context);
+  if (kind == "Endpoints" || kind == "Event") {
+    DescribeWriter out;
+    DescribeHead(object, &out);
+    if (kind == "Endpoints") {
+      out.Line(0, {"Subsets:"});
+      out.Field(1, "Addresses", EndpointsText(object, 0));
+      DescribeEvents(context.events, context.now, &out);
+    } else {
+      out.Field(0, "Involved Object",
+                absl::StrCat(Text(object, "involvedObject.kind"), "/",
+                             Text(object, "involvedObject.name")));
+      for (const auto& [field, title] :
+           {std::pair{"type", "Type"}, std::pair{"reason", "Reason"},
+            std::pair{"message", "Message"}, std::pair{"source.component", "Source"},
+            std::pair{"firstTimestamp", "First Timestamp"},
+            std::pair{"lastTimestamp", "Last Timestamp"}}) {
+        out.Field(0, title, Text(object, field));
+      }
+      out.Field(0, "Count", absl::StrCat(Number(object, "count", 1)));
+    }
+    return out.Aligned();
   }
-  absl::StrAppend(&out, "\nBinaryData\n====\n");
-  for (const auto& [key, value] :
-       Map(config_map.binary_data().begin(), config_map.binary_data().end())) {
-    absl::StrAppend(&out, key, ": ", value.size(), " bytes\n");
-  }
-  return out;
+  return DescribeWorkload(object, context);
 }
 
-std::string Describe(const crisp::volumes::v1::Secret& secret) {
-  std::string out = absl::StrCat(
-      Head(secret), "\n", Line(0, "Type", secret.type().empty() ? "Opaque" : secret.type(), 7),
-      "\nData\n====\n");
-  for (const auto& [key, value] : Map(secret.data().begin(), secret.data().end())) {
-    absl::StrAppend(&out, key, ":  ", value.size(), " bytes\n");
-  }
-  return out;
-}
-
-std::string Describe(const PodView& pod, const std::string& node_name) {
-  Map labels, annotations;
-  for (const auto& [key, value] : pod.sandbox.labels()) {
-    if (!absl::StartsWith(key, "io.kubernetes.pod.")) labels[key] = value;
-  }
-  for (const auto& [key, value] : pod.sandbox.annotations()) {
-    if (!IsAgentAnnotation(key)) annotations[key] = value;
-  }
-  std::string out = absl::StrCat(
-      Line(0, "Name", pod.name()), Line(0, "Namespace", pod.ns()), Line(0, "Node", node_name),
-      Line(0, "Start Time", Time(pod.sandbox.created_at())), Pairs("Labels", labels, "="),
-      Pairs("Annotations", annotations, ": "), Line(0, "Status", Summarise(pod).phase),
-      Line(0, "IP", pod.ips.empty() ? "<none>" : pod.ips[0]),
-      Line(0, "Sandbox ID", pod.sandbox.id()));
-  absl::StrAppend(
-      &out, DescribeContainers(pod, "initContainers", "Init Containers", pod.InitContainerNames()),
-      DescribeContainers(pod, "containers", "Containers", pod.ContainerNames()));
-  if (pod.spec.is_object()) absl::StrAppend(&out, DescribeVolumes(pod.spec));
-  return out;
-}
-
-}  // namespace crisp::agent
+}  // namespace crisp::cli

@@ -3,10 +3,11 @@
 #include <algorithm>
 #include <cstdint>
 
-#include "absl/strings/escaping.h"
+#include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
 
-namespace crisp::agent {
+namespace crisp::cli {
 namespace {
 
 constexpr size_t kGap = 3;
@@ -17,6 +18,13 @@ size_t Width(const std::string& cell) {
       std::count_if(cell.begin(), cell.end(), [](char c) { return (c & 0xC0) != 0x80; }));
 }
 
+// As kubectl shortens a cell of several lines.
+std::string FirstLine(absl::string_view cell) {
+  const size_t end = cell.find_first_of("\r\n");
+  if (end == absl::string_view::npos) return std::string(cell);
+  return absl::StrCat(cell.substr(0, end), "...");
+}
+
 std::string Two(int64_t large, const char* large_unit, int64_t small, const char* small_unit) {
   if (small == 0) return absl::StrCat(large, large_unit);
   return absl::StrCat(large, large_unit, small, small_unit);
@@ -24,26 +32,48 @@ std::string Two(int64_t large, const char* large_unit, int64_t small, const char
 
 }  // namespace
 
-std::string FormatTable(const std::vector<std::vector<std::string>>& rows) {
-  std::vector<std::vector<std::string>> cells = rows;
-  std::vector<size_t> widths;
-  for (auto& row : cells) {
+std::string Printable(absl::string_view text) {
+  std::string out;
+  for (size_t i = 0; i < text.size(); ++i) {
+    const char c = text[i];
+    // C1 controls, as UTF-8 writes them, move cursors too.
+    const bool c1 = c == '\xC2' && i + 1 < text.size() && (text[i + 1] & 0xE0) == 0x80;
+    if (c == '\n') {
+      out += "\\n";
+    } else if (absl::ascii_iscntrl(c) || c1) {
+      absl::StrAppendFormat(&out, "\\%03o", static_cast<unsigned char>(c));
+    } else {
+      out += c;
+    }
+  }
+  return out;
+}
+
+std::string TableWriter::Format(const std::vector<Row>& rows) {
+  std::vector<Row> cells = rows;
+  for (Row& row : cells) {
     for (size_t i = 0; i < row.size(); ++i) {
-      row[i] = absl::Utf8SafeCEscape(row[i]);
-      if (widths.size() <= i) widths.push_back(0);
-      widths[i] = std::max(widths[i], Width(row[i]));
+      row[i] = Printable(FirstLine(row[i]));
+      if (widths_.size() <= i) widths_.push_back(0);
+      widths_[i] = std::max(widths_[i], Width(row[i]));
     }
   }
   std::string out;
-  for (const auto& row : cells) {
+  for (const Row& row : cells) {
     std::string line;
     for (size_t i = 0; i < row.size(); ++i) {
-      absl::StrAppend(&line, row[i], std::string(widths[i] - Width(row[i]) + kGap, ' '));
+      absl::StrAppend(&line, row[i], std::string(widths_[i] - Width(row[i]) + kGap, ' '));
     }
     line.erase(line.find_last_not_of(' ') + 1);
     absl::StrAppend(&out, line, "\n");
   }
   return out;
+}
+
+std::string FormatTable(const std::vector<Row>& rows) { return TableWriter().Format(rows); }
+
+std::string AgeSince(absl::Time time, absl::Time now) {
+  return time == absl::InfinitePast() ? "<unknown>" : FormatAge(now - time);
 }
 
 std::string FormatAge(absl::Duration age) {
@@ -64,4 +94,4 @@ std::string FormatAge(absl::Duration age) {
   return absl::StrCat(days / 365, "y");
 }
 
-}  // namespace crisp::agent
+}  // namespace crisp::cli

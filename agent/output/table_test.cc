@@ -2,12 +2,17 @@
 
 #include <gtest/gtest.h>
 
+#include <sstream>
+
+#include "agent/output/elastic_tabs.h"
 #include "agent/output/label_selector.h"
+#include "agent/output/line_prefix.h"
 #include "base/status_matchers.h"
 
-namespace crisp::agent {
+namespace crisp::cli {
 namespace {
 
+using ::crisp::agent::LabelSelector;
 using Labels = std::map<std::string, std::string>;
 
 TEST(TableTest, AlignsColumns) {
@@ -17,6 +22,38 @@ TEST(TableTest, AlignsColumns) {
       "web-frontend   1/1     5s\n"
       "a              0/1\n");
   EXPECT_EQ(FormatTable({{"a\x1b[2J", "b"}}), "a\\033[2J   b\n");
+}
+
+TEST(TableTest, CellsAreOneLineEach) {
+  EXPECT_EQ(FormatTable({{"first\nsecond", "\"quoted\""}}), "first...   \"quoted\"\n");
+  EXPECT_EQ(Printable("\xC2\x9B"), "\\302\x9B");
+}
+
+TEST(TableTest, AWatchKeepsItsColumns) {
+  TableWriter writer;
+  EXPECT_EQ(writer.Format({{"NAME", "AGE"}, {"long-name", "1s"}}),
+            "NAME        AGE\nlong-name   1s\n");
+  EXPECT_EQ(writer.Format({{"a", "2s"}}), "a           2s\n");
+}
+
+TEST(ElasticTabsTest, ColumnsAreRunsOfLines) {
+  EXPECT_EQ(ElasticTabs("Name:\tweb\nNamespace:\tdefault\nContainers:\n  c:\n    Image:\tx\n"),
+            "Name:       web\nNamespace:  default\nContainers:\n  c:\n    Image:  x\n");
+  EXPECT_EQ(ElasticTabs("a\tb\tc\nlong\tb\nx\ty\tz\n"), "a     b  c\nlong  b\nx     y  z\n");
+}
+
+TEST(LinePrefixTest, WritesWholeLines) {
+  std::ostringstream all;
+  absl::Mutex mutex;
+  {
+    LinePrefixBuffer one("[a] ", &all, &mutex), two("[b] ", &all, &mutex);
+    std::ostream first(&one), second(&two);
+    first << "begin";
+    second << "x\ny\n";
+    first << "ning\n"
+          << "end";
+  }
+  EXPECT_EQ(all.str(), "[b] x\n[b] y\n[a] beginning\n[a] end\n");
 }
 
 TEST(TableTest, AgesAsKubectlPrintsThem) {
@@ -62,4 +99,4 @@ TEST(LabelSelectorTest, SelectsAsKubectlDoes) {
 }
 
 }  // namespace
-}  // namespace crisp::agent
+}  // namespace crisp::cli

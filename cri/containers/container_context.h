@@ -21,6 +21,9 @@ struct ContainerContext {
   ImageStore* images = nullptr;
   Background* tidy = nullptr;
   std::string rootfs_dir;  // <root>/containers
+  // rootfs_dir can hold upper directories of overlays; else containerd prepares a snapshot
+  // for each container.
+  bool own_uppers = true;
 
   void Tell(runtime::v1::ContainerEventType what, const Container& container) const {
     node->Tell(what, container.id(), *container.pod());

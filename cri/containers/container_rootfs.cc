@@ -86,7 +86,9 @@ std::string UpperDirOf(const ContainerContext& context, const std::string& id) {
 }
 
 bool PinsLayers(const ContainerContext& context, const Container& container, const Image& image) {
-  if (image.chain_id.empty() || !context.images->pins_layers()) return false;
+  if (!context.own_uppers || image.chain_id.empty() || !context.images->pins_layers()) {
+    return false;
+  }
   const auto driver = context.node->handlers->Find(container.pod()->runtime_handler());
   return driver.ok() && (*driver)->owns_pod_mounts();
 }

@@ -8,6 +8,7 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
+#include "base/failpoint.h"
 #include "base/ids.h"
 #include "base/log.h"
 #include "base/safe_path.h"
@@ -241,6 +242,7 @@ absl::Status Make(const ContainerContext& context, Container& container, const I
   CRISP_RETURN_IF_ERROR(container.facts().Update([&](ContainerRecord& facts) {
     if (snapshot) facts.set_snapshot_key(container.id());
   }));
+  CRISP_FAILPOINT("create_container/intent recorded");
   CRISP_ASSIGN_OR_RETURN(
       const int stop_signal,
       EffectiveStopSignal(container.config().stop_signal(), image.config.stop_signal));
@@ -248,6 +250,7 @@ absl::Status Make(const ContainerContext& context, Container& container, const I
       const ContainerRootfs rootfs,
       Annotate(MakeRootfs(context, container, image), "prepare the root filesystem"));
   pins.layers_key = rootfs.layers_key;
+  CRISP_FAILPOINT("create_container/root made");
   CRISP_ASSIGN_OR_RETURN(const ResolvedUser user,
                          ResolveUser(container.config().linux().security_context(),
                                      image.config.user, rootfs.view->get()));
@@ -256,6 +259,7 @@ absl::Status Make(const ContainerContext& context, Container& container, const I
                          ResolveVolumes(context, container, image.config, &pins.images));
   CRISP_ASSIGN_OR_RETURN(const auto image_volumes,
                          MakeImageVolumes(context, container, &pins.images));
+  CRISP_FAILPOINT("create_container/volumes resolved");
   CRISP_ASSIGN_OR_RETURN(
       const nlohmann::json spec,
       BuildSpec(context, container, image, user, std::move(volume_mounts), image_volumes));
@@ -321,6 +325,7 @@ absl::StatusOr<std::shared_ptr<Container>> CreateContainer(
     return HasReason(made) ? made : Annotate(made, "create container ", config.metadata().name());
   }
   std::move(undo).Cancel();
+  CRISP_FAILPOINT("create_container/recorded");
   context.Tell(runtime::v1::CONTAINER_CREATED_EVENT, *container);
   return container;
 }

@@ -2,6 +2,7 @@
 
 #include <memory>
 
+#include "base/failpoint.h"
 #include "base/log.h"
 #include "cri/pods/stop_pod.h"
 
@@ -13,12 +14,14 @@ using state::v1::ContainerRecord;
 constexpr absl::Duration kClaimTimeout = absl::Minutes(2);
 
 void DeleteTask(const ContainerContext& context, Container& container) {
+  CRISP_FAILPOINT("container_exit/recorded");
   const auto claim = container.claim().ClaimFor("tidy up after it", kClaimTimeout);
   absl::Status deleted = claim.status();
   // A container that was removed meanwhile has no task left to delete.
   if (claim.ok()) {
     const auto driver = context.node->handlers->Find(container.pod()->runtime_handler());
     deleted = driver.ok() ? (*driver)->Delete(container.id()) : driver.status();
+    CRISP_FAILPOINT("container_exit/task deleted");
   }
   if (!deleted.ok()) {
     LogWarn("cannot delete the task of a container that ended; its removal will",
@@ -33,6 +36,7 @@ void RecordContainerExit(const ContainerContext& context,
   const bool ran =
       container->facts().Read([](const ContainerRecord& facts) { return facts.start_attempted(); });
   if (!ran) return;
+  CRISP_FAILPOINT("container_exit/known");
   context.RecordExit(*container, exit.exit_code, exit.exited_at_ns, exit.oom_killed,
                      exit.lost ? "Unknown" : "");
   LogInfo("container ended", {{"container", container->id()},

@@ -1,5 +1,6 @@
 #include "cri/containers/remove_container.h"
 
+#include "base/failpoint.h"
 #include "base/status_macros.h"
 #include "cri/containers/container_rootfs.h"
 #include "cri/containers/image_volumes.h"
@@ -23,8 +24,10 @@ absl::Status RemoveContainer(const ContainerContext& context, Container& contain
     CRISP_ASSIGN_OR_RETURN(TaskDriver * driver,
                            context.node->handlers->Find(container.pod()->runtime_handler()));
     CRISP_RETURN_IF_ERROR(Annotate(driver->Delete(container.id()), "delete the task"));
+    CRISP_FAILPOINT("remove_container/task deleted");
   }
   CRISP_RETURN_IF_ERROR(Annotate(RemoveRootfs(context, container), "remove the root filesystem"));
+  CRISP_FAILPOINT("remove_container/root removed");
   CRISP_RETURN_IF_ERROR(
       Annotate(context.node->volumes->ReleaseContainer(container.pod()->id(), container.id()),
                "release the container's volumes"));
@@ -35,7 +38,9 @@ absl::Status RemoveContainer(const ContainerContext& context, Container& contain
     return ImagePins(facts.image_pins().begin(), facts.image_pins().end());
   });
   CRISP_RETURN_IF_ERROR(Annotate(UnpinImages(context, pins), "let go of the image volumes"));
+  CRISP_FAILPOINT("remove_container/volumes released");
   CRISP_RETURN_IF_ERROR(container.facts().Erase());
+  CRISP_FAILPOINT("remove_container/record erased");
   context.containers->Remove(container.id());
   if (container.listed()) context.Tell(runtime::v1::CONTAINER_DELETED_EVENT, container);
   return absl::OkStatus();

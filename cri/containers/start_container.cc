@@ -5,6 +5,7 @@
 
 #include "absl/cleanup/cleanup.h"
 #include "absl/strings/str_cat.h"
+#include "base/failpoint.h"
 #include "base/log.h"
 #include "base/status_macros.h"
 #include "cri/containers/container_rootfs.h"
@@ -40,12 +41,17 @@ absl::Status Launch(const ContainerContext& context, TaskDriver* driver, Contain
   CRISP_ASSIGN_OR_RETURN(task.rootfs, RootfsMounts(context, container));
   CRISP_RETURN_IF_ERROR(
       container.facts().Update([](ContainerRecord& facts) { facts.set_task_attempted(true); }));
+  CRISP_FAILPOINT("start_container/intent recorded");
   CRISP_ASSIGN_OR_RETURN(const uint32_t pid, driver->Create(task));
+  CRISP_FAILPOINT("start_container/task made");
   CRISP_RETURN_IF_ERROR(container.facts().Update([pid](ContainerRecord& facts) {
     facts.set_pid(pid);
     facts.set_start_attempted(true);
   }));
-  return driver->Start(container.id());
+  CRISP_FAILPOINT("start_container/start recorded");
+  CRISP_RETURN_IF_ERROR(driver->Start(container.id()));
+  CRISP_FAILPOINT("start_container/started");
+  return absl::OkStatus();
 }
 
 }  // namespace
@@ -93,6 +99,7 @@ absl::Status StartContainer(const ContainerContext& context, Container& containe
     // A short-lived container may have ended, and been recorded, by now.
     facts.set_started_at(facts.finished_at() != 0 ? std::min(now, facts.finished_at()) : now);
   }));
+  CRISP_FAILPOINT("start_container/recorded");
   context.Tell(runtime::v1::CONTAINER_STARTED_EVENT, container);
   return absl::OkStatus();
 }

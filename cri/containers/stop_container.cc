@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "base/failpoint.h"
 #include "base/status_macros.h"
 
 namespace crisp::cri {
@@ -22,6 +23,7 @@ constexpr absl::Duration kClaimTimeout = absl::Seconds(60);
 absl::Status KillAndWait(const ContainerContext& context, TaskDriver* driver,
                          Container& container) {
   CRISP_RETURN_IF_ERROR(driver->Kill(container.id(), SIGKILL, /*all=*/true));
+  CRISP_FAILPOINT("stop_container/killed");
   if (container.AwaitExit(kKillTimeout)) return absl::OkStatus();
   // The exit event may have been missed; the driver knows.
   const auto state = driver->State(container.id());
@@ -56,7 +58,9 @@ absl::Status StopContainer(const ContainerContext& context, Container& container
     if (container.FirstStop()) {
       const int stop_signal =
           container.facts().Read([](const ContainerRecord& facts) { return facts.stop_signal(); });
+      CRISP_FAILPOINT("stop_container/begun");
       CRISP_RETURN_IF_ERROR(driver->Kill(container.id(), stop_signal, /*all=*/false));
+      CRISP_FAILPOINT("stop_container/signalled");
     }
     if (container.AwaitExit(grace)) return absl::OkStatus();
   }
@@ -66,6 +70,7 @@ absl::Status StopContainer(const ContainerContext& context, Container& container
 absl::Status StopContainersOf(const ContainerContext& context, Pod& pod) {
   CRISP_RETURN_IF_ERROR(
       pod.facts().Update([](PodRecord& facts) { facts.set_stop_requested(true); }));
+  CRISP_FAILPOINT("stop_pod/intent recorded");
   context.containers->Close(pod.id());
   const std::vector<std::shared_ptr<Container>> containers = context.containers->OfPod(pod.id());
   std::vector<absl::Status> results(containers.size());

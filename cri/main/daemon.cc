@@ -16,11 +16,13 @@
 #include "base/safe_path.h"
 #include "base/status_macros.h"
 #include "base/version.h"
+#include "cgroup/cgroup.h"
 #include "cri/containerd/containerd.h"
 #include "cri/containerd/lease.h"
 #include "cri/containerd/managed_containerd.h"
 #include "cri/containers/container_rootfs.h"
 #include "cri/containers/exit_monitor.h"
+#include "cri/containers/overlay_probe.h"
 #include "cri/events/event_hub.h"
 #include "cri/images/image_service.h"
 #include "cri/images/image_store.h"
@@ -30,7 +32,6 @@
 #include "cri/main/runtime_features.h"
 #include "cri/main/server.h"
 #include "cri/main/state_lock.h"
-#include "cri/pods/pod_cgroup.h"
 #include "cri/pods/pod_root.h"
 #include "cri/recovery/recover.h"
 #include "cri/rpc/runtime_service.h"
@@ -105,6 +106,8 @@ absl::Status Daemon::Parts::ProbeHost() {
                                                       ".", kKernelFloor[1], " or later"));
   }
   CRISP_ASSIGN_OR_RETURN(node.boot_id, BootId());
+  CRISP_ASSIGN_OR_RETURN(node.hierarchies,
+                         Annotate(cgroup::Hierarchies::Probe(), "look for the host's cgroups"));
   if (!node.host.can_raise_limits) {
     LogWarn("without CAP_SYS_RESOURCE, OOM scores and resource limits are clamped to ours");
   }
@@ -208,7 +211,7 @@ absl::Status Daemon::Parts::MakeDrivers() {
 
 absl::Status Daemon::Parts::MakeStats() {
   NodeStats::Options options;
-  CRISP_ASSIGN_OR_RETURN(options.hierarchies, cgroup::Hierarchies::Probe());
+  options.hierarchies = node.hierarchies;
   options.pods = &pods;
   options.containers = &containers;
   options.clock = Clock::Real();
@@ -247,6 +250,15 @@ void Daemon::Parts::Wire() {
   context.images = images.get();
   context.tidy = tidy.get();
   context.rootfs_dir = JoinPath(config.root, "containers");
+  if (!images->pins_layers()) return;
+  if (const absl::Status fit = ProbeOverlayUpper(context.rootfs_dir); !fit.ok()) {
+    context.own_uppers = false;
+    LogWarn(
+        "this directory cannot hold what containers write above their images (an overlay's upper "
+        "directory): containerd prepares a snapshot for each container, which takes longer; move "
+        "`root` to another filesystem, such as ext4 or xfs",
+        {{"directory", context.rootfs_dir}, {"error", fit}});
+  }
 }
 
 absl::Status Daemon::Parts::Serve() {
@@ -334,7 +346,9 @@ void Daemon::Stop() {
     }
   }
   parts.tidy.reset();  // Runs what was posted.
-  if (parts.pods.All().empty()) RemoveEmptyCgroups(parts.config.cgroup_parent);
+  if (parts.pods.All().empty()) {
+    cgroup::RemoveEmpty(parts.node.hierarchies, parts.config.cgroup_parent);
+  }
   if (parts.managed != nullptr && parts.config.containerd.stop_on_exit) {
     if (const absl::Status stopped = parts.managed->Stop(); !stopped.ok()) {
       LogWarn("containerd did not stop", {{"error", stopped}});

@@ -4,10 +4,12 @@
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
+#include <cstdlib>
 #include <iostream>
 #include <memory>
 #include <string>
 
+#include "base/failpoint.h"
 #include "base/log.h"
 #include "base/version.h"
 #include "cri/config/config.h"
@@ -52,6 +54,9 @@ int Serve(const CommandLine& line) {
       ConfigureLog(config->log_level, config->log_json ? LogFormat::kJson : LogFormat::kText);
   if (!log.ok()) return Fail(log);
   if (::geteuid() != 0) return Fail(absl::PermissionDeniedError("must run as root"));
+  const absl::Status failpoints = EnableFailpoints(std::getenv("CRISP_FAILPOINTS"));
+  if (!failpoints.ok()) return Fail(failpoints);
+  if (FailpointsEnabled()) LogWarn("failpoints are on: a test can stop crispd at any step");
   // Blocked before the first thread starts, so that every thread has them blocked
   // and sigwait below gets them.
   sigset_t stop_signals;

@@ -19,13 +19,9 @@ namespace crisp::cri {
 std::string PodCgroupParent(const PodContext& context, const runtime::v1::PodSandboxConfig& config,
                             const std::string& sandbox_id);
 
-// Removes the cgroup and those below it from every mounted hierarchy. What has
-// processes, or is not there, is left alone.
-void RemoveEmptyCgroups(const std::string& path);
-
-// The same for pods' cgroups below context.cgroup_parent whose pod is not known: a
-// runtime that was still at work when its caller died makes them after their pod
-// is gone.
+// Removes pods' cgroups below context.cgroup_parent whose pod is not known, as far as they
+// have no process: a runtime that was still at work when its caller died makes them after
+// their pod is gone.
 void SweepCgroups(const PodContext& context);
 
 }  // namespace crisp::cri

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "base/clock.h"
+#include "cgroup/hierarchies.h"
 #include "cri/pods/lifecycle.h"
 #include "cri/pods/pod_store.h"
 #include "cri/pods/runtime_handlers.h"
@@ -28,6 +29,7 @@ struct PodContext {
   std::string node_name;
   std::vector<std::string> cdi_dirs;
   HostFacts host;
+  cgroup::Hierarchies hierarchies;
 
   Clock* clock = nullptr;
   PodStore* pods = nullptr;

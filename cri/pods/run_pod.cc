@@ -9,6 +9,7 @@
 
 #include "absl/cleanup/cleanup.h"
 #include "absl/strings/str_cat.h"
+#include "base/failpoint.h"
 #include "base/ids.h"
 #include "base/log.h"
 #include "base/safe_path.h"
@@ -49,6 +50,7 @@ absl::StatusOr<std::shared_ptr<Pod>> Reserve(const PodContext& context,
   const std::string directory = JoinPath(context.pods_dir, record.id());
   auto pod = std::make_shared<Pod>(directory, context.boot_id, std::move(record));
   CRISP_RETURN_IF_ERROR(context.pods->Add(pod));
+  CRISP_FAILPOINT("run_pod/name reserved");
   return pod;
 }
 
@@ -131,8 +133,11 @@ absl::Status StartPause(const PodContext& context, TaskDriver* driver, Pod& pod,
   CRISP_ASSIGN_OR_RETURN(const TaskSpec task,
                          PauseTask(context, pod, userns_path, driver->owns_pod_mounts()));
   CRISP_ASSIGN_OR_RETURN(const uint32_t pid, driver->Create(task));
+  CRISP_FAILPOINT("run_pod/pause made");
   pod.facts().UpdateMemoryOnly([&](PodRecord& facts) { facts.set_pause_pid(pid); });
-  return driver->Start(pod.id());
+  CRISP_RETURN_IF_ERROR(driver->Start(pod.id()));
+  CRISP_FAILPOINT("run_pod/pause started");
+  return absl::OkStatus();
 }
 
 // With mounts of its own the pod needs its pause process before its volumes.
@@ -143,18 +148,22 @@ absl::Status StartWithOwnMounts(const PodContext& context, TaskDriver* driver, P
   if (volumes.empty()) return absl::OkStatus();
   const auto place =
       VolumesInPod(pod, true) ? volumes::VolumePlace::kPod : volumes::VolumePlace::kHost;
-  return Annotate(context.volumes->Prepare(PodIdentityOf(context, pod), volumes, place),
-                  kPrepareFiles);
+  CRISP_RETURN_IF_ERROR(Annotate(
+      context.volumes->Prepare(PodIdentityOf(context, pod), volumes, place), kPrepareFiles));
+  CRISP_FAILPOINT("run_pod/volumes made");
+  return absl::OkStatus();
 }
 
 // The files, and the network that one of them tells of.
 absl::StatusOr<netns::PodNetworkResult> AttachNetwork(const PodContext& context, const Pod& pod,
                                                       const std::string& netns_path) {
   CRISP_RETURN_IF_ERROR(Annotate(WritePodFiles(pod, context.node_name), kPrepareFiles));
+  CRISP_FAILPOINT("run_pod/files written");
   netns::PodNetworkResult network;
   if (!netns_path.empty()) {
     CRISP_ASSIGN_OR_RETURN(
         network, Annotate(context.network->Attach(AttachmentOf(pod, netns_path)), kNetwork));
+    CRISP_FAILPOINT("run_pod/network attached");
   }
   CRISP_RETURN_IF_ERROR(
       Annotate(WriteHostsFile(pod, context.node_name, network.ips), kPrepareFiles));
@@ -170,6 +179,7 @@ absl::Status Finish(const PodContext& context, Pod& pod, const netns::PodNetwork
     ended = facts.exited_at() != 0;
     facts.set_started(!ended);
   }));
+  CRISP_FAILPOINT("run_pod/recorded");
   if (ended) return absl::InternalError("the pause process ended as soon as it had started");
   if (VolumesOf(pod).empty() || network.ips.empty()) return absl::OkStatus();
   return context.volumes->UpdateIdentity(PodIdentityOf(context, pod));
@@ -195,6 +205,7 @@ absl::StatusOr<std::optional<netns::UserNs>> MakeUserNamespace(const Pod& pod) {
 absl::Status Prepare(const PodContext& context, Pod& pod) {
   CRISP_ASSIGN_OR_RETURN(TaskDriver * driver, context.handlers->Find(pod.runtime_handler()));
   CRISP_RETURN_IF_ERROR(Annotate(MakeDirectory(context, pod), "make the pod's directory"));
+  CRISP_FAILPOINT("run_pod/intent recorded");
   // Lives until pause has joined it.
   CRISP_ASSIGN_OR_RETURN(const std::optional<netns::UserNs> users,
                          Annotate(MakeUserNamespace(pod), "make the pod's user namespace"));
@@ -207,6 +218,7 @@ absl::Status Prepare(const PodContext& context, Pod& pod) {
         Annotate(netns::NetNs::Create(context.netns_dir, pod.id(), users ? users->net_path() : ""),
                  kNetwork));
     netns_path = netns.path();
+    CRISP_FAILPOINT("run_pod/namespace made");
   }
   absl::StatusOr<netns::PodNetworkResult> network = absl::UnknownError("not attempted");
   std::thread attach([&] { network = AttachNetwork(context, pod, netns_path); });

@@ -2,6 +2,7 @@
 
 #include <thread>
 
+#include "base/failpoint.h"
 #include "base/log.h"
 #include "base/status_macros.h"
 #include "cri/pods/pod_files.h"
@@ -20,6 +21,7 @@ absl::Status EndPause(const PodContext& context, Pod& pod, const PodRecord& fact
   if (!facts.task_attempted()) return absl::OkStatus();
   CRISP_ASSIGN_OR_RETURN(TaskDriver * driver, context.handlers->Find(pod.runtime_handler()));
   CRISP_RETURN_IF_ERROR(driver->Delete(pod.id()));  // Kills it.
+  CRISP_FAILPOINT("stop_pod/pause ended");
   RecordPodExit(context, pod);
   return absl::OkStatus();
 }
@@ -28,7 +30,9 @@ absl::Status EndPause(const PodContext& context, Pod& pod, const PodRecord& fact
 absl::Status ReleaseNetwork(const PodContext& context, Pod& pod, const PodRecord& facts) {
   if (facts.network_attempted() && !facts.network_released()) {
     CRISP_RETURN_IF_ERROR(context.network->Release(AttachmentOf(pod, facts.netns_path())));
+    CRISP_FAILPOINT("stop_pod/network released");
     CRISP_RETURN_IF_ERROR(pod.facts().Update([](PodRecord& f) { f.set_network_released(true); }));
+    CRISP_FAILPOINT("stop_pod/release recorded");
   }
   if (facts.netns_path().empty()) return absl::OkStatus();
   return netns::NetNs::Remove(facts.netns_path());
@@ -54,6 +58,7 @@ void RecordPodExit(const PodContext& context, Pod& pod) {
 absl::Status StopPod(const PodContext& context, Pod& pod) {
   CRISP_ASSIGN_OR_RETURN(const Claim claim, pod.claim().ClaimFor("stop it", kClaimTimeout));
   const PodRecord facts = pod.facts().Get();
+  CRISP_FAILPOINT("stop_pod/begun");
   // Each is waited for elsewhere, and neither needs the other.
   absl::Status released;
   std::thread network;
@@ -64,6 +69,7 @@ absl::Status StopPod(const PodContext& context, Pod& pod) {
   if (network.joinable()) network.join();
   CRISP_RETURN_IF_ERROR(Annotate(ended, "end the pause process"));
   CRISP_RETURN_IF_ERROR(Annotate(released, "release the pod's network"));
+  CRISP_FAILPOINT("stop_pod/stopped");
   return Annotate(UnmountShm(pod.directory()), "unmount the pod's /dev/shm");
 }
 

@@ -1,19 +1,16 @@
 #include "cri/spec/capabilities.h"
 
 #include <algorithm>
-#include <iterator>
 
 #include "absl/strings/ascii.h"
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
-#include "absl/strings/strip.h"
 #include "base/capability_names.h"
 #include "base/status_macros.h"
 #include "cri/spec/field_text.h"
 
 namespace crisp::cri {
 namespace {
-
-constexpr int kCount = static_cast<int>(std::size(kCapabilityNames));
 
 constexpr const char* kDefaults[] = {
     "CHOWN",  "DAC_OVERRIDE", "FSETID",  "FOWNER",           "MKNOD",      "NET_RAW", "SETGID",
@@ -54,18 +51,13 @@ absl::Status CheckAvailable(const char* list, uint64_t wanted, uint64_t availabl
 
 int CapabilityByName(absl::string_view name) {
   const std::string upper = absl::AsciiStrToUpper(name);
-  const absl::string_view bare = absl::StripPrefix(upper, "CAP_");
-  for (int i = 0; i < kCount; ++i) {
-    if (bare == kCapabilityNames[i]) return i;
-  }
-  return -1;
+  return crisp::CapabilityByName(absl::StartsWith(upper, "CAP_") ? upper
+                                                                 : absl::StrCat("CAP_", upper));
 }
-
-std::string CapabilityName(int number) { return absl::StrCat("CAP_", kCapabilityNames[number]); }
 
 std::vector<std::string> CapabilityNames(uint64_t set) {
   std::vector<std::string> names;
-  for (int i = 0; i < kCount; ++i) {
+  for (int i = 0; i < kCapabilityCount; ++i) {
     if ((set & Bit(i)) != 0) names.push_back(CapabilityName(i));
   }
   return names;
@@ -78,7 +70,7 @@ bool HasCapability(uint64_t set, absl::string_view name) {
 
 absl::StatusOr<CapabilitySets> ResolveCapabilities(const runtime::v1::Capability& request,
                                                    bool privileged, uint64_t available) {
-  available &= Bit(kCount) - 1;  // A newer kernel may have some that have no name yet.
+  available &= Bit(kCapabilityCount) - 1;  // A newer kernel may have some that have no name yet.
   CRISP_ASSIGN_OR_RETURN(const uint64_t add,
                          ParseNames("add_capabilities", request.add_capabilities()));
   CRISP_ASSIGN_OR_RETURN(const uint64_t drop,

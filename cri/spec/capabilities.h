@@ -26,7 +26,6 @@ struct CapabilitySets {
 
 // Number of a capability: "CAP_CHOWN", "CHOWN", "chown". -1 if unknown.
 int CapabilityByName(absl::string_view name);
-std::string CapabilityName(int number);  // "CAP_CHOWN"
 std::vector<std::string> CapabilityNames(uint64_t set);
 bool HasCapability(uint64_t set, absl::string_view name);
 

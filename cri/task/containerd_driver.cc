@@ -20,9 +20,9 @@
 #include "base/safe_path.h"
 #include "base/status_macros.h"
 #include "base/sys.h"
+#include "cgroup/cgroup.h"
 #include "cri/task/attach_session.h"
 #include "cri/task/late_calls.h"
-#include "cri/task/oom_kills.h"
 #include "cri/task/runtime_status.h"
 
 namespace crisp::cri {
@@ -92,15 +92,18 @@ absl::StatusOr<std::unique_ptr<ContainerdDriver>> ContainerdDriver::Open(Contain
   CRISP_RETURN_IF_ERROR(RemoveTree(JoinPath(dir, "exec")));
   CRISP_ASSIGN_OR_RETURN(IoDirectory execs, IoDirectory::Open(JoinPath(dir, "exec")));
   CRISP_ASSIGN_OR_RETURN(std::unique_ptr<IoLoop> loop, IoLoop::Create());
-  return std::unique_ptr<ContainerdDriver>(new ContainerdDriver(
-      containerd, std::move(options), std::move(loop), std::move(streams), std::move(execs)));
+  CRISP_ASSIGN_OR_RETURN(cgroup::Hierarchies hierarchies, cgroup::Hierarchies::Probe());
+  return std::unique_ptr<ContainerdDriver>(
+      new ContainerdDriver(containerd, std::move(options), std::move(hierarchies), std::move(loop),
+                           std::move(streams), std::move(execs)));
 }
 
 ContainerdDriver::ContainerdDriver(Containerd* containerd, Options options,
-                                   std::unique_ptr<IoLoop> loop, IoDirectory streams,
-                                   IoDirectory execs)
+                                   cgroup::Hierarchies hierarchies, std::unique_ptr<IoLoop> loop,
+                                   IoDirectory streams, IoDirectory execs)
     : containerd_(containerd),
       options_(std::move(options)),
+      hierarchies_(std::move(hierarchies)),
       streams_(std::move(streams)),
       execs_(std::move(execs)),
       loop_(std::move(loop)),
@@ -544,7 +547,8 @@ void ContainerdDriver::OnTaskExit(const std::string& id, const TaskExit& exit) {
 }
 
 void ContainerdDriver::NoteOom(const std::shared_ptr<Task>& task) {
-  const auto kills = OomKills(task->cgroup_path);
+  const auto cgroup = cgroup::Cgroup::Open(hierarchies_, task->cgroup_path);
+  const auto kills = cgroup.ok() ? cgroup->OomKills() : cgroup.status();
   if (!kills.ok()) return;
   absl::MutexLock lock(&mu_);
   task->oom_kills = static_cast<int>(std::min<uint64_t>(*kills, 1));

@@ -19,6 +19,7 @@
 #include "absl/synchronization/mutex.h"
 #include "absl/time/time.h"
 #include "base/io_loop.h"
+#include "cgroup/hierarchies.h"
 #include "cri/containerd/containerd.h"
 #include "cri/containerd/event_stream.h"
 #include "cri/task/container_io.h"
@@ -88,8 +89,8 @@ class ContainerdDriver : public TaskDriver {
     TaskExit exit;
   };
 
-  ContainerdDriver(Containerd* containerd, Options options, std::unique_ptr<IoLoop> loop,
-                   IoDirectory streams, IoDirectory execs);
+  ContainerdDriver(Containerd* containerd, Options options, cgroup::Hierarchies hierarchies,
+                   std::unique_ptr<IoLoop> loop, IoDirectory streams, IoDirectory execs);
 
   std::shared_ptr<Task> Find(const std::string& id);
   // FailedPrecondition if the task is known to have ended.
@@ -112,6 +113,7 @@ class ContainerdDriver : public TaskDriver {
 
   Containerd* const containerd_;
   const Options options_;
+  const cgroup::Hierarchies hierarchies_;
   const IoDirectory streams_;  // <id>/{stdin,stdout,stderr}
   const IoDirectory execs_;    // <exec id>/{stdin,stdout,stderr}
   ExitCallback on_exit_;

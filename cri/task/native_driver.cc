@@ -8,6 +8,7 @@
 #include "absl/cleanup/cleanup.h"
 #include "absl/strings/str_cat.h"
 #include "api/shim/wire/task.pb.h"
+#include "base/failpoint.h"
 #include "base/ids.h"
 #include "base/log.h"
 #include "base/safe_path.h"
@@ -124,7 +125,9 @@ absl::StatusOr<NativeDriver::PodRef> NativeDriver::StartShim(const TaskSpec& spe
   CRISP_RETURN_IF_ERROR(pod->MakeDirectory());
   auto undo = absl::MakeCleanup([&] { (void)pod->End(); });
   CRISP_RETURN_IF_ERROR(pod->Note(spec.id, spec.cgroup_path));
+  CRISP_FAILPOINT("native/shim noted");
   CRISP_RETURN_IF_ERROR(pod->Spawn(binary_));
+  CRISP_FAILPOINT("native/shim started");
   std::move(undo).Cancel();
   return pod;
 }
@@ -147,6 +150,7 @@ absl::StatusOr<uint32_t> NativeDriver::Create(const TaskSpec& spec) {
     Watch(*pod);
   } else {
     created = task->pod->Note(spec.id, spec.cgroup_path);
+    CRISP_FAILPOINT("native/task noted");
   }
   if (created.ok()) created = AskToCreate(spec, task);
   if (!created.ok()) {
@@ -220,6 +224,7 @@ absl::Status NativeDriver::Delete(const std::string& id) {
   if (task == nullptr) return absl::OkStatus();
   if (task->pod != nullptr) {
     CRISP_RETURN_IF_ERROR(Annotate(DeleteByShim(task), "delete task ", id));
+    CRISP_FAILPOINT("native/task deleted");
   }
   Drop(task);
   return absl::OkStatus();
@@ -271,6 +276,7 @@ void NativeDriver::Drop(const TaskRef& task) {
     }
   }
   if (task->pod != nullptr) task->pod->Unnote(task->id);
+  CRISP_FAILPOINT("native/task forgotten");
   if (ended == nullptr) return;
   InBackground([ended] {
     if (const absl::Status done = ended->End(); !done.ok()) {

@@ -1,6 +1,5 @@
 #include "cri/task/native_sessions.h"
 
-#include <poll.h>
 #include <signal.h>
 
 #include <utility>
@@ -10,6 +9,7 @@
 #include "absl/synchronization/mutex.h"
 #include "api/shim/v1/shim.pb.h"
 #include "api/shim/wire/task.pb.h"
+#include "base/failpoint.h"
 #include "base/ids.h"
 #include "base/status_macros.h"
 #include "cri/task/exit_notice.h"
@@ -29,8 +29,8 @@ constexpr char kProcessType[] = "types.containerd.io/opencontainers/runtime-spec
 // For calls whose answer nobody waits for.
 constexpr absl::Duration kLater = absl::Seconds(30);
 
-// How long after the end of its output a container's end may become known.
-constexpr absl::Duration kExitGrace = absl::Milliseconds(250);
+// How long after the end of an attached reader's streams the shim may take to say why.
+constexpr absl::Duration kDetachGrace = absl::Seconds(1);
 
 void Ignore(absl::Status, std::string) {}
 
@@ -46,6 +46,8 @@ struct Process {
   bool exited ABSL_GUARDED_BY(mu) = false;
   bool abandoned ABSL_GUARDED_BY(mu) = false;
   bool stdin_closed ABSL_GUARDED_BY(mu) = false;
+  bool detached ABSL_GUARDED_BY(mu) = false;  // Attached only.
+  bool fell_behind ABSL_GUARDED_BY(mu) = false;
   std::vector<std::unique_ptr<FifoReader>> discards ABSL_GUARDED_BY(mu);
 
   void DeleteLater() {
@@ -89,6 +91,21 @@ void WaitFor(const ProcessRef& process, bool forget) {
           process->notice.Tell(absl::NotFoundError("nobody knows how the process ended"));
         }
       });
+}
+
+// Learns why an attached reader's streams end.
+void WaitForDetach(const ProcessRef& process, const std::string& stdout_path) {
+  shim::v1::AwaitDetachRequest request;
+  request.set_id(process->task_id);
+  request.set_stdout(stdout_path);
+  process->client->CallAsync(kShimService, "AwaitDetach", request, absl::InfiniteDuration(),
+                             [process](absl::Status status, std::string payload) {
+                               shim::v1::AwaitDetachResponse response;
+                               const bool told = status.ok() && response.ParseFromString(payload);
+                               absl::MutexLock lock(&process->mu);
+                               process->detached = true;
+                               process->fell_behind = told && response.fell_behind();
+                             });
 }
 
 // What both kinds of session have in common.
@@ -189,16 +206,12 @@ class Attached : public Session<TaskSession> {
   // Whether that is the container's end of input is the shim's to say.
   void CloseStdin() override { (void)EndInput(); }
 
-  // The shim drops a reader by closing its stream. So does the container's end, of which
-  // the shim tells right after.
+  // The shim closes the streams of a reader that it drops, as the container's end does;
+  // and tells which of the two it was.
   bool fell_behind() const override {
     absl::MutexLock lock(&process_->mu);
-    if (process_->mu.AwaitWithTimeout(absl::Condition(&process_->exited), kExitGrace)) return false;
-    for (const int fd : {stdout_fd(), stderr_fd()}) {
-      pollfd stream = {.fd = fd, .events = POLLIN, .revents = 0};
-      if (fd >= 0 && ::poll(&stream, 1, 0) > 0 && (stream.revents & POLLHUP) != 0) return true;
-    }
-    return false;
+    return process_->mu.AwaitWithTimeout(absl::Condition(&process_->detached), kDetachGrace) &&
+           process_->fell_behind;
   }
 };
 
@@ -223,6 +236,7 @@ absl::StatusOr<std::unique_ptr<ExecSession>> NativeSessions::Exec(
   exec.mutable_spec()->set_value(process_json);
   CRISP_RETURN_IF_ERROR(
       FromLaunch(process->client->Call(kTaskService, "Exec", exec, nullptr, options_.call)));
+  CRISP_FAILPOINT("exec/process made");
   wire::StartRequest start;
   start.set_id(task_id);
   start.set_exec_id(process->exec_id);
@@ -232,6 +246,7 @@ absl::StatusOr<std::unique_ptr<ExecSession>> NativeSessions::Exec(
     process->DeleteLater();
     return FromLaunch(started);
   }
+  CRISP_FAILPOINT("exec/process started");
   const absl::Status opened = process->fifos->OpenStdin(options_.open_stdin);
   process->fifos->RemoveFiles();
   WaitFor(process, /*forget=*/true);
@@ -268,6 +283,7 @@ absl::StatusOr<std::unique_ptr<TaskSession>> NativeSessions::Attach(
   }
   process->fifos->RemoveFiles();
   WaitFor(process, /*forget=*/false);
+  WaitForDetach(process, request.stdout().empty() ? request.stderr() : request.stdout());
   return std::make_unique<Attached>(std::move(process));
 }
 

@@ -1,5 +1,6 @@
 // The contract of TaskDriver: what every driver does, shown on containerd with runc as
-// they are installed, and on the native driver with the real shim.
+// they are installed, on the native driver with the real shim, and, as far as nothing has to
+// run, on the fake that other tests build on.
 #include <poll.h>
 #include <signal.h>
 #include <unistd.h>
@@ -21,6 +22,7 @@
 #include "base/status_matchers.h"
 #include "cri/task/containerd_driver.h"
 #include "cri/task/driver_test_env.h"
+#include "cri/task/fake_task_driver.h"
 #include "cri/task/native_driver.h"
 #include "cri/task/task_driver.h"
 
@@ -63,10 +65,11 @@ class TaskDriverTest : public ::testing::TestWithParam<std::string> {
   }
 
   static bool native() { return GetParam() == "native"; }
+  static bool fake() { return GetParam() == "fake"; }
 
   void SetUp() override {
     if (!skip_->empty()) GTEST_SKIP() << *skip_;
-    if (!native()) {
+    if (GetParam() == "containerd") {
       ASSERT_OK_AND_ASSIGN(containerd_, Containerd::Connect(env_->socket(), "crisp-test"));
     }
     OpenDriver();
@@ -86,7 +89,9 @@ class TaskDriverTest : public ::testing::TestWithParam<std::string> {
   }
 
   void OpenDriver() {
-    if (native()) {
+    if (fake()) {
+      driver_ = std::make_unique<FakeTaskDriver>();
+    } else if (native()) {
       NativeDriver::Options options;
       options.state_dir = env_->dir() + "/shims";
       options.shim_binary = "shim/main/containerd-shim-crisp-v1";
@@ -127,6 +132,65 @@ std::string* TaskDriverTest::skip_ = nullptr;
 
 INSTANTIATE_TEST_SUITE_P(Drivers, TaskDriverTest, ::testing::Values("containerd", "native"),
                          [](const auto& info) { return info.param; });
+
+// What needs no process to be seen: the fake does it, too.
+class TaskStatesTest : public TaskDriverTest {};
+
+INSTANTIATE_TEST_SUITE_P(Drivers, TaskStatesTest, ::testing::Values("containerd", "native", "fake"),
+                         [](const auto& info) { return info.param; });
+
+TEST_P(TaskStatesTest, EachMoveIsMadeOnceAndTheEndToldOnce) {
+  const TaskSpec spec = env_->Spec(id_, {"sleep", "1000"});
+  ASSERT_OK_AND_ASSIGN(const uint32_t pid, driver_->Create(spec));
+  EXPECT_THAT(driver_->Create(spec), StatusIs(absl::StatusCode::kAlreadyExists));
+  EXPECT_EQ(driver_->State(id_)->status, TaskStatus::kCreated);
+  EXPECT_EQ(driver_->State(id_)->pid, pid);
+  EXPECT_THAT(driver_->ExecSync(id_, DriverTestEnv::ProcessJson({"true"}), kNone),
+              StatusIs(absl::StatusCode::kFailedPrecondition));
+  ASSERT_OK(driver_->Start(id_));
+  EXPECT_EQ(driver_->State(id_)->status, TaskStatus::kRunning);
+  EXPECT_THAT(driver_->Start(id_), StatusIs(absl::StatusCode::kFailedPrecondition));
+  EXPECT_THAT(Tasks(), IsOkAndHolds(Contains(id_)));
+  EXPECT_THAT(driver_->Pids(id_), IsOkAndHolds(Contains(pid)));
+  EXPECT_OK(driver_->Kill(id_, SIGKILL, /*all=*/true));
+  EXPECT_EQ(exits_.Wait(id_).exit_code, 137);
+  EXPECT_TRUE(Eventually([&] { return driver_->State(id_)->status == TaskStatus::kStopped; }));
+  EXPECT_EQ(driver_->State(id_)->exit.exit_code, 137);
+  EXPECT_FALSE(driver_->Start(id_).ok());
+  EXPECT_OK(driver_->Kill(id_, SIGKILL, /*all=*/false));
+  EXPECT_OK(driver_->Delete(id_));
+  EXPECT_OK(driver_->Delete(id_));
+  EXPECT_THAT(driver_->State(id_), StatusIs(absl::StatusCode::kNotFound));
+  EXPECT_THAT(Tasks(), IsOkAndHolds(IsEmpty()));
+  EXPECT_EQ(exits_.Count(id_), 1u);
+}
+
+TEST_P(TaskStatesTest, WhatIsNotThereIsNotFoundOrGoneAlready) {
+  EXPECT_THAT(driver_->State("nobody"), StatusIs(absl::StatusCode::kNotFound));
+  EXPECT_THAT(driver_->Pids("nobody"), StatusIs(absl::StatusCode::kNotFound));
+  EXPECT_THAT(driver_->Update("nobody", "{}"), StatusIs(absl::StatusCode::kNotFound));
+  EXPECT_THAT(driver_->ReopenLog("nobody"), StatusIs(absl::StatusCode::kNotFound));
+  EXPECT_THAT(driver_->Attach("nobody", {}), StatusIs(absl::StatusCode::kNotFound));
+  EXPECT_FALSE(driver_->Start("nobody").ok());
+  EXPECT_OK(driver_->Kill("nobody", SIGKILL, false));
+  EXPECT_OK(driver_->Delete("nobody"));
+}
+
+TEST_P(TaskStatesTest, DeleteEndsWhatRuns) {
+  ASSERT_OK(driver_->Create(env_->Spec(id_, {"sleep", "1000"})));
+  ASSERT_OK(driver_->Start(id_));
+  EXPECT_OK(driver_->Delete(id_));
+  EXPECT_THAT(driver_->State(id_), StatusIs(absl::StatusCode::kNotFound));
+  EXPECT_EQ(exits_.Wait(id_).exit_code, 137);
+}
+
+TEST_P(TaskStatesTest, AnAdoptedTaskThatIsNotThereIsLost) {
+  ASSERT_OK(driver_->Adopt(env_->Spec(id_, {"true"})));
+  const TaskExit exit = exits_.Wait(id_);
+  EXPECT_TRUE(exit.lost);
+  EXPECT_EQ(exit.exit_code, kLostExitCode);
+  EXPECT_OK(driver_->Delete(id_));
+}
 
 // What only containerd can do, or suffer.
 class ContainerdDriverTest : public TaskDriverTest {};
@@ -629,6 +693,7 @@ TEST_P(TaskDriverTest, AnAttachedReaderSeesWhatTheLogSees) {
   const Carried carried = Carry(*session);
   EXPECT_EQ(carried.out, "out\n");
   EXPECT_EQ(carried.err, "err\n");
+  EXPECT_FALSE(session->fell_behind());
   EXPECT_THAT(exit.Wait(), IsOkAndHolds(3));
   EXPECT_EQ(exits_.Wait(id_).exit_code, 3);
   EXPECT_THAT(env_->Log(id_), HasSubstr("stdout F out\n"));
@@ -638,11 +703,7 @@ TEST_P(TaskDriverTest, AnAttachedReaderThatStallsHoldsNobodyUp) {
   Run(env_->Spec(id_, Sh("sleep 1; yes | head -c 8000000; exit 0")));
   ASSERT_OK_AND_ASSIGN(auto session, driver_->Attach(id_, {.stdout = true}));
   EXPECT_EQ(exits_.Wait(id_).exit_code, 0);
-  // The shim ends the streams of a reader that it drops and does not say why: once the
-  // container has ended as well, the two cannot be told apart.
-  if (!native()) {
-    EXPECT_TRUE(session->fell_behind());
-  }
+  EXPECT_TRUE(session->fell_behind());
   EXPECT_LE(Carry(*session).out.size(), 1u << 20);
 }
 

@@ -22,6 +22,7 @@
 #include "absl/strings/str_split.h"
 #include "absl/strings/strip.h"
 #include "base/clock.h"
+#include "base/failpoint.h"
 #include "base/file.h"
 #include "base/safe_path.h"
 #include "base/status_macros.h"
@@ -96,7 +97,8 @@ absl::StatusOr<pid_t> Start(const std::string& program, const std::vector<std::s
   argv.push_back(nullptr);
   // What crispd has in its environment (proxies, tokens) is not for a shim.
   char path[] = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
-  char* const environment[] = {path, nullptr};
+  std::string failpoints = absl::StrCat("CRISP_FAILPOINTS=", FailpointBoard());
+  char* const environment[] = {path, FailpointsEnabled() ? failpoints.data() : nullptr, nullptr};
   pid_t pid = -1;
   CRISP_RETURN_IF_ERROR(FromPosix(
       ::posix_spawn(&pid, program.c_str(), &actions, &attributes, argv.data(), environment),

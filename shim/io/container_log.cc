@@ -18,7 +18,8 @@ ContainerLog::Reader::~Reader() {
 
 class ContainerLog::Stream : public Sink {
  public:
-  Stream(Loop* loop, LogFile* file, LogStream stream) : loop_(loop), file_(file), stream_(stream) {}
+  Stream(ContainerLog* log, LogStream stream)
+      : log_(log), loop_(log->loop_), file_(log->file_.get()), stream_(stream) {}
   ~Stream() override { loop_->Cancel(sweep_); }
 
   bool Take(absl::string_view data) override {
@@ -39,6 +40,7 @@ class ContainerLog::Stream : public Sink {
       loop_->Unwatch(std::exchange(reader->watch, 0));
       reader->alarm.reset();
       reader->sink.End();
+      if (reader->sink.closed()) CountOut(reader.get());
     }
   }
 
@@ -48,10 +50,10 @@ class ContainerLog::Stream : public Sink {
     });
   }
 
-  absl::Status Attach(UniqueFd fifo) {
+  absl::Status Attach(UniqueFd fifo, const std::string& name) {
     CRISP_ASSIGN_OR_RETURN(UniqueFd alarm,
                            SysFd("dup", [&] { return ::fcntl(fifo.get(), F_DUPFD_CLOEXEC, 0); }));
-    auto reader = std::make_unique<Reader>(loop_, std::move(fifo));
+    auto reader = std::make_unique<Reader>(loop_, std::move(fifo), name);
     reader->alarm = std::move(alarm);
     Reader* const raw = reader.get();
     // Without events: only that there is no reader any more (EPOLLERR).
@@ -59,10 +61,20 @@ class ContainerLog::Stream : public Sink {
                            loop_->Watch(raw->alarm.get(), 0, [this, raw](uint32_t) { Drop(raw); }));
     raw->sink.OnRoom([this, raw] {
       if (raw->sink.flushed()) loop_->Cancel(std::exchange(raw->stalled, 0));
+      if (raw->sink.closed()) CountOut(raw);
       if (flushed()) Resume();
     });
     readers_.push_back(std::move(reader));
+    ++log_->clients_[name].readers;
     return absl::OkStatus();
+  }
+
+  void DropAll(const std::string& name) {
+    std::vector<Reader*> named;
+    for (const auto& reader : readers_) {
+      if (reader->name == name) named.push_back(reader.get());
+    }
+    for (Reader* const reader : named) Drop(reader);
   }
 
  private:
@@ -75,8 +87,12 @@ class ContainerLog::Stream : public Sink {
       if (reader->sink.closed() || reader->sink.flushed()) return;
       if (reader->sink.written() != reader->written) return Time(reader);
       LogInfo("an attached reader takes nothing and is dropped");
-      Drop(reader);
+      log_->FellBehind(std::string(reader->name));
     });
+  }
+
+  void CountOut(Reader* reader) {
+    if (!std::exchange(reader->detached, true)) log_->Detach(reader->name);
   }
 
   void Drop(Reader* reader) {
@@ -88,6 +104,7 @@ class ContainerLog::Stream : public Sink {
     loop_->Cancel(std::exchange(reader->stalled, 0));
     dropped_.push_back(std::move(*found));
     readers_.erase(found);
+    CountOut(reader);
     if (sweep_ == 0) {
       sweep_ = loop_->After(absl::ZeroDuration(), [this] {
         sweep_ = 0;
@@ -97,6 +114,7 @@ class ContainerLog::Stream : public Sink {
     }
   }
 
+  ContainerLog* const log_;
   Loop* const loop_;
   LogFile* const file_;  // May be null.
   const LogStream stream_;
@@ -126,7 +144,7 @@ absl::StatusOr<std::unique_ptr<ContainerLog>> ContainerLog::Open(Loop* loop,
 ContainerLog::ContainerLog(Loop* loop, std::unique_ptr<LogFile> file)
     : loop_(loop), file_(std::move(file)) {
   for (const LogStream stream : {LogStream::kStdout, LogStream::kStderr}) {
-    streams_[static_cast<size_t>(stream)] = std::make_unique<Stream>(loop, file_.get(), stream);
+    streams_[static_cast<size_t>(stream)] = std::make_unique<Stream>(this, stream);
   }
 }
 
@@ -134,8 +152,34 @@ ContainerLog::~ContainerLog() = default;
 
 Sink* ContainerLog::sink(LogStream stream) { return streams_[static_cast<size_t>(stream)].get(); }
 
-absl::Status ContainerLog::Attach(LogStream stream, UniqueFd fifo) {
-  return streams_[static_cast<size_t>(stream)]->Attach(std::move(fifo));
+absl::Status ContainerLog::Attach(LogStream stream, UniqueFd fifo, const std::string& name) {
+  return streams_[static_cast<size_t>(stream)]->Attach(std::move(fifo), name);
+}
+
+void ContainerLog::OnDetached(const std::string& name, Detached detached) {
+  const auto found = clients_.find(name);
+  if (found == clients_.end()) return detached(false);
+  found->second.waiters.push_back(std::move(detached));
+  if (found->second.readers == 0) Detach(name);
+}
+
+// With the last reader its client is forgotten, unless it was dropped and nobody has been
+// told so far.
+void ContainerLog::Detach(const std::string& name) {
+  const auto found = clients_.find(name);
+  if (found == clients_.end()) return;
+  Client& client = found->second;
+  if (client.readers > 0 && --client.readers > 0) return;
+  if (client.fell_behind && client.waiters.empty()) return;
+  Client gone = std::move(client);
+  clients_.erase(found);
+  for (Detached& waiter : gone.waiters) waiter(gone.fell_behind);
+}
+
+void ContainerLog::FellBehind(const std::string& name) {
+  const auto found = clients_.find(name);
+  if (found != clients_.end()) found->second.fell_behind = true;
+  for (const auto& stream : streams_) stream->DropAll(name);
 }
 
 absl::Status ContainerLog::Reopen() {

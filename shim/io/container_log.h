@@ -11,11 +11,13 @@
 
 #include <array>
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <string>
 #include <utility>
 #include <vector>
 
+#include "absl/functional/any_invocable.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
@@ -43,7 +45,14 @@ class ContainerLog {
   Sink* sink(LogStream stream);
 
   // `fifo` does not block, and has a reader. What is written from here on goes there also.
-  absl::Status Attach(LogStream stream, UniqueFd fifo);
+  // The FIFOs of one client have one `name`: half an output is worse than none, so that
+  // with the one that is dropped the other goes, too.
+  absl::Status Attach(LogStream stream, UniqueFd fifo, const std::string& name);
+
+  // Calls back, once, when nothing of that name is attached: whether because it was
+  // dropped. At once, if nothing is. Not at all after the destructor.
+  using Detached = absl::AnyInvocable<void(bool fell_behind)>;
+  void OnDetached(const std::string& name, Detached detached);
 
   absl::Status Reopen();
   uint64_t dropped_records() const { return file_ == nullptr ? 0 : file_->dropped_records(); }
@@ -58,10 +67,13 @@ class ContainerLog {
 
   // One attached reader.
   struct Reader {
-    Reader(Loop* loop, UniqueFd fifo) : loop(loop), sink(loop, std::move(fifo)) {}
+    Reader(Loop* loop, UniqueFd fifo, std::string name)
+        : loop(loop), name(std::move(name)), sink(loop, std::move(fifo)) {}
     ~Reader();
 
     Loop* const loop;
+    const std::string name;
+    bool detached = false;  // And its client counted out.
     FdSink sink;
     UniqueFd alarm;      // The same FIFO, watched for its reader's end.
     Loop::Id watch = 0;  // Of alarm.
@@ -69,10 +81,20 @@ class ContainerLog {
     uint64_t written = 0;  // When `stalled` was set.
   };
 
+  // Whoever attached: its readers, and who waits for its end.
+  struct Client {
+    int readers = 0;
+    bool fell_behind = false;
+    std::vector<Detached> waiters;
+  };
+
   ContainerLog(Loop* loop, std::unique_ptr<LogFile> file);
+  void Detach(const std::string& name);
+  void FellBehind(const std::string& name);
 
   Loop* const loop_;
   const std::unique_ptr<LogFile> file_;
+  std::map<std::string, Client> clients_;
   std::array<std::unique_ptr<Stream>, 2> streams_;
 };
 

@@ -61,13 +61,22 @@ class ContainerLogTest : public ::testing::Test {
     }
     return records;
   }
-  UniqueFd Attach(LogStream stream, const std::string& name) {
+  UniqueFd Attach(LogStream stream, const std::string& name, const std::string& client = "") {
     const std::string path = JoinPath(dir_, name);
     EXPECT_EQ(::mkfifo(path.c_str(), 0600), 0);
     UniqueFd reader(::open(path.c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC));
-    EXPECT_OK(
-        log_->Attach(stream, UniqueFd(::open(path.c_str(), O_WRONLY | O_NONBLOCK | O_CLOEXEC))));
+    EXPECT_OK(log_->Attach(stream,
+                           UniqueFd(::open(path.c_str(), O_WRONLY | O_NONBLOCK | O_CLOEXEC)),
+                           client.empty() ? name : client));
     return reader;
+  }
+  // "fell behind", "detached", or "" as long as it is attached.
+  std::string EndOf(const std::string& client) {
+    auto end = std::make_shared<std::string>();
+    log_->OnDetached(client,
+                     [end](bool fell_behind) { *end = fell_behind ? "fell behind" : "detached"; });
+    RunFor(loop_.get(), absl::Milliseconds(5));
+    return *end;
   }
   UniqueFd AttachStdin(const std::string& name) {
     const std::string path = JoinPath(dir_, name);
@@ -120,15 +129,20 @@ TEST_F(ContainerLogTest, ReopenSplitsNoLine) {
 
 TEST_F(ContainerLogTest, AnAttachedReaderGetsWhatFollowsAndTheEnd) {
   Write(process_[1].get(), "before\n");
-  const UniqueFd out = Attach(LogStream::kStdout, "out");
-  const UniqueFd err = Attach(LogStream::kStderr, "err");
+  const UniqueFd out = Attach(LogStream::kStdout, "out", "both");
+  const UniqueFd err = Attach(LogStream::kStderr, "err", "both");
   Write(process_[1].get(), "after\n");
   Write(process_[2].get(), "error\n");
+  EXPECT_EQ(EndOf("both"), "");
   EXPECT_EQ(Read(out), "after\n");
   EXPECT_EQ(Read(err), "error\n");
   process_[1].reset();
   EXPECT_EQ(Read(out), "<end>");
   EXPECT_EQ(Read(err), "");
+  EXPECT_EQ(EndOf("both"), "") << "one of two streams has ended";
+  process_[2].reset();
+  EXPECT_EQ(Read(err), "<end>");
+  EXPECT_EQ(EndOf("both"), "detached");
   EXPECT_THAT(Records(), ElementsAre("stdout F before", "stdout F after", "stderr F error"));
 }
 
@@ -136,12 +150,15 @@ TEST_F(ContainerLogTest, AReaderThatLeavesIsForgotten) {
   UniqueFd out = Attach(LogStream::kStdout, "out");
   out.reset();
   RunFor(loop_.get(), absl::Milliseconds(20));
+  EXPECT_EQ(EndOf("out"), "detached");
   Write(process_[1].get(), "after\n");
   EXPECT_THAT(Records(), ElementsAre("stdout F after"));
 }
 
 TEST_F(ContainerLogTest, AStalledReaderIsDroppedAndTheContainerGoesOn) {
   const UniqueFd stalled = Attach(LogStream::kStdout, "stalled");
+  // Half an output is worse than none.
+  const UniqueFd with_it = Attach(LogStream::kStderr, "with-it", "stalled");
   const UniqueFd other = Attach(LogStream::kStdout, "other");
   std::string line(999, 'x');
   line += '\n';
@@ -161,6 +178,11 @@ TEST_F(ContainerLogTest, AStalledReaderIsDroppedAndTheContainerGoesOn) {
   const std::string kept = Read(stalled);
   EXPECT_LT(kept.size(), all.size());
   EXPECT_EQ(kept.substr(kept.size() - 5), "<end>");
+  EXPECT_EQ(Read(with_it), "<end>");
+  EXPECT_EQ(EndOf("other"), "");
+  // Told once, whenever it is asked for.
+  EXPECT_EQ(EndOf("stalled"), "fell behind");
+  EXPECT_EQ(EndOf("stalled"), "detached");
 }
 
 TEST_F(ContainerLogTest, StdinStaysOpenBetweenClients) {

@@ -118,7 +118,7 @@ absl::StatusOr<std::unique_ptr<ProcessIo>> OpenStdio(Loop* loop, Children* child
     CRISP_RETURN_IF_ERROR(AddFifos(loop, stdio, io.get()));
   }
   if (!stdio.in.empty()) CRISP_RETURN_IF_ERROR(AddInput(stdio.in, io.get()));
-  io->SetOwner(stdio.uid, stdio.gid);
+  io->SetOwner(stdio.owner.uid, stdio.owner.gid);
   return io;
 }
 

@@ -24,11 +24,16 @@
 
 namespace crisp::shim {
 
+// Who owns the pipes that processes write to.
+struct StreamOwner {
+  uid_t uid = 0;
+  gid_t gid = 0;
+};
+
 struct Stdio {
   std::string in, out, err;
   bool terminal = false;
-  uid_t uid = 0;  // Who owns the pipes.
-  gid_t gid = 0;
+  StreamOwner owner;
   std::string container_id, container_namespace;  // For a logging program.
 };
 

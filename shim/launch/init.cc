@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "absl/strings/str_cat.h"
+#include "base/failpoint.h"
 #include "base/safe_path.h"
 #include "base/status_macros.h"
 #include "base/sys.h"
@@ -28,10 +29,16 @@ namespace {
 
 // The step that is being done, for a failure's report.
 Step g_step = Step::kNamespaces;
+const char* g_role = "";  // In the names of failpoints.
+
+void At(Step step) {
+  g_step = step;
+  if (FailpointsEnabled()) ReachFailpoint(absl::StrCat(g_role, "/", StepName(step)));
+}
 
 #define CRISP_STEP(step, expr)   \
   do {                           \
-    g_step = step;               \
+    At(step);                    \
     CRISP_RETURN_IF_ERROR(expr); \
   } while (false)
 
@@ -170,7 +177,7 @@ absl::Status Confine(const InitCommon& init, const Process& process) {
     CRISP_STEP(Step::kSeccomp, LoadSeccompFilter(init.seccomp));
   }
   CRISP_STEP(Step::kCapabilities, DropBounding(init.capabilities));
-  g_step = Step::kWorkingDirectory;
+  At(Step::kWorkingDirectory);
   const absl::Status entered = EnterWorkingDirectory(process.cwd);
   if (!entered.ok() && ErrnoOf(entered) != EACCES && ErrnoOf(entered) != EPERM) return entered;
   CRISP_STEP(Step::kUser, BecomeUser(process.user));
@@ -189,7 +196,7 @@ absl::Status Execute(const InitCommon& init, const Process& process, const std::
   envp.push_back(nullptr);
   CRISP_STEP(Step::kLimits, SetFinalAffinity(process));
   if (process.no_new_privileges) CRISP_STEP(Step::kSeccomp, LoadSeccompFilter(init.seccomp));
-  g_step = Step::kExec;
+  At(Step::kExec);
   ::execve(program.c_str(), argv.data(), envp.data());
   return ErrnoStatus(errno, absl::StrCat("\"", program, "\""));
 }
@@ -223,15 +230,15 @@ absl::StatusOr<RootDir> PrepareContainer(const ContainerInit& init, Terminal* te
   CRISP_STEP(Step::kNamespaces, JoinNamespaces(init));
 
   CRISP_STEP(Step::kMountSources, OpenPodSources(*init.mounts, init.sources));
-  g_step = Step::kRootfs;
+  At(Step::kRootfs);
   CRISP_ASSIGN_OR_RETURN(RootDir root, AttachRootfs(std::move(*init.rootfs)));
-  g_step = Step::kMounts;
+  At(Step::kMounts);
   CRISP_ASSIGN_OR_RETURN(const ReadonlyLater readonly,
                          AttachMounts(*init.mounts, init.sources, root));
   CRISP_STEP(Step::kDevices, MakeDevices(*init.mounts, *init.device_clones, root));
   CRISP_STEP(Step::kDevices, LinkDevices(*init.mounts, root));
   if (process.terminal) {
-    g_step = Step::kTerminal;
+    At(Step::kTerminal);
     CRISP_ASSIGN_OR_RETURN(*terminal, OpenTerminal(root, process));
     CRISP_STEP(Step::kTerminal, BindConsole(root, *terminal));
   }
@@ -245,7 +252,7 @@ absl::StatusOr<RootDir> PrepareContainer(const ContainerInit& init, Terminal* te
 
   CRISP_STEP(Step::kHostname, SetNames(spec));
   if (!spec.sysctls.empty() || HasLabels(process)) {
-    g_step = Step::kSysctl;
+    At(Step::kSysctl);
     CRISP_ASSIGN_OR_RETURN(const PrivateProc proc, PrivateProc::Make());
     CRISP_STEP(Step::kSysctl, WriteSysctls(spec, proc));
     CRISP_STEP(Step::kLabels, SetExecLabels(process, proc));
@@ -259,6 +266,7 @@ absl::StatusOr<RootDir> PrepareContainer(const ContainerInit& init, Terminal* te
 }  // namespace
 
 void RunContainerInit(ContainerInit init) {
+  g_role = "init";
   const InitCommon& common = init.common;
   const Spec& spec = *init.spec;
   const Process& process = spec.process;
@@ -286,7 +294,7 @@ void RunContainerInit(ContainerInit init) {
     environment = CompleteEnvironment(process);
     CRISP_STEP(Step::kLimits, SetLimits(process));
     CRISP_RETURN_IF_ERROR(Confine(common, process));
-    g_step = Step::kExec;
+    At(Step::kExec);
     CRISP_ASSIGN_OR_RETURN(program, FindProgram(process));
     CRISP_STEP(Step::kProtocol, SendReady(process.terminal));
     ::close(kSync);
@@ -305,6 +313,7 @@ void RunContainerInit(ContainerInit init) {
 }
 
 void RunExecInit(ExecInit init) {
+  g_role = "exec init";
   const InitCommon& common = init.common;
   const Process& process = *common.process;
   int sync = common.sync;
@@ -317,7 +326,7 @@ void RunExecInit(ExecInit init) {
                }));
     if (init.user_namespace) CRISP_STEP(Step::kIdMaps, BecomeNamespaceRoot());
     Terminal terminal;
-    g_step = Step::kTerminal;
+    At(Step::kTerminal);
     CRISP_ASSIGN_OR_RETURN(UniqueFd root_fd, SysFd("open /", [] {
                              return ::open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
                            }));
@@ -342,14 +351,14 @@ void RunExecInit(ExecInit init) {
   const absl::Status failed = [&]() -> absl::Status {
     CRISP_STEP(Step::kLimits, SetScheduling(process));
     if (HasLabels(process)) {
-      g_step = Step::kLabels;
+      At(Step::kLabels);
       CRISP_ASSIGN_OR_RETURN(const PrivateProc proc, PrivateProc::Make());
       CRISP_RETURN_IF_ERROR(SetExecLabels(process, proc));
     }
     const std::vector<std::string> environment = CompleteEnvironment(process);
     CRISP_STEP(Step::kLimits, SetLimits(process));
     CRISP_RETURN_IF_ERROR(Confine(common, process));
-    g_step = Step::kExec;
+    At(Step::kExec);
     CRISP_ASSIGN_OR_RETURN(const std::string program, FindProgram(process));
     return Execute(common, process, program, environment);
   }();

@@ -63,7 +63,12 @@ class ForkedLaunch : public Launch {
           stage_ = Stage::kRunning;
           break;
         }
+        TakeBack();
         return Over(Step::kProtocol, message.status());
+      }
+      if (message->kind == MessageKind::kCgroup && stage_ == Stage::kPreparing) {
+        facts_.cgroup_path = std::move(message->body);
+        continue;
       }
       if (message->kind == MessageKind::kFailed) return Over(message->step, message->failure);
       if (message->kind != MessageKind::kCreated || init_.ok()) {
@@ -92,6 +97,13 @@ class ForkedLaunch : public Launch {
   absl::Status Over(Step step, const absl::Status& failure) {
     over_ = true;
     return WithStep(step, failure);
+  }
+
+  // What a worker that was killed could not undo. Its init ends with their socket, or with
+  // the cgroup.
+  void TakeBack() {
+    if (exec_ || taken_ || facts_.cgroup_path.empty()) return;
+    (void)BeginTeardown(facts_, bundle_);
   }
 
   absl::Status Take(Message created) {

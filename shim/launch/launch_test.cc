@@ -10,9 +10,12 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <csignal>
+
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
+#include "absl/time/clock.h"
 #include "base/file.h"
 #include "base/mountinfo.h"
 #include "base/status_matchers.h"
@@ -93,6 +96,32 @@ TEST(Launch, WhatIsDroppedLeavesNothing) {
   for (int i = 0; i < 500 && ::waitpid(-1, nullptr, WNOHANG) != -1; ++i) ::usleep(10000);
   EXPECT_EQ(Children(), 0);
   EXPECT_FALSE(CgroupExists(spec));
+}
+
+// The worker is killed in the middle, and can take nothing back: the shim does.
+TEST(Launch, AWorkerThatIsKilledLeavesNothing) {
+  TestBundle bundle;
+  Json spec = bundle.Spec("sleep 100");
+  const std::string reached = bundle.Path("reached"), go = bundle.Path("go");
+  const std::string wait =
+      absl::StrCat("touch ", reached, "; until [ -e ", go, " ]; do sleep 0.05; done");
+  spec["hooks"] = {{"prestart", {{{"path", "/bin/busybox"}, {"args", {"sh", "-c", wait}}}}}};
+  ASSERT_OK_AND_ASSIGN(auto launch, Launch::Begin(RequestFor(bundle, spec)));
+  while (::access(reached.c_str(), F_OK) != 0) absl::SleepFor(absl::Milliseconds(1));
+  EXPECT_TRUE(CgroupExists(spec));
+  ASSERT_EQ(::kill(launch->worker(), SIGKILL), 0);
+  absl::StatusOr<Launch::Stage> stage = Launch::Stage::kPreparing;
+  while (stage.ok()) {
+    ASSERT_EQ(*stage, Launch::Stage::kPreparing);
+    pollfd news = {launch->fd(), POLLIN, 0};
+    ASSERT_EQ(::poll(&news, 1, 5000), 1);
+    stage = launch->Advance();
+  }
+  EXPECT_THAT(std::string(stage.status().message()), HasSubstr("launch protocol"));
+  // The worker, init, and who takes the cgroup back.
+  for (int i = 0; i < 3; ++i) EXPECT_GT(::wait(nullptr), 0);
+  EXPECT_FALSE(CgroupExists(spec));
+  bundle.WriteFile("go", "");  // For the hook, which is nobody's child now.
 }
 
 TEST(Launch, FailuresNameStepAndErrno) {
@@ -292,6 +321,20 @@ TEST(Launch, DevicesAndStreams) {
   EXPECT_THAT(result.out, HasSubstr("/dev/null 666 1:3 0\n/dev/made 600 1:b 5\n"
                                     "/dev/deep/tun 666 a:c8 0\n/proc/self/fd\npts/ptmx\n"));
   EXPECT_THAT(result.out, HasSubstr("/dev/null\n1000\n"));
+}
+
+// As containerd's CRI plugin has it for its sandboxes: OCI's default devices are there all
+// the same.
+TEST(Launch, DeniedDevicesButTheDefaultOnes) {
+  TestBundle bundle;
+  Json spec = bundle.Spec(
+      "set -e; echo x > /dev/null; head -c 1 /dev/zero | wc -c; head -c 1 /dev/urandom | wc -c;"
+      "mknod /tmp/loop b 7 0; echo made; head -c 1 /tmp/loop");
+  spec["linux"]["resources"]["devices"] = {{{"allow", false}, {"access", "rwm"}}};
+  const RunResult result = RunToEnd(bundle, spec);
+  ASSERT_OK(result.status);
+  EXPECT_THAT(result.out, HasSubstr("1\n1\nmade\n"));
+  EXPECT_THAT(result.out, HasSubstr("Operation not permitted"));
 }
 
 TEST(Launch, LimitsSysctlsAndScheduling) {

@@ -2,6 +2,9 @@
 
 #include <linux/mount.h>
 
+#include <algorithm>
+#include <iterator>
+
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/strip.h"
@@ -52,6 +55,10 @@ constexpr struct {
                      {"shared", CRISP_MS_SHARED},
                      {"slave", CRISP_MS_SLAVE},
                      {"unbindable", CRISP_MS_UNBINDABLE}};
+
+// Options of a filesystem that the kernel reads for all of them. They are passed on as any
+// other of its options.
+constexpr const char* kOfEveryFilesystem[] = {"async", "dirsync", "lazytime", "nolazytime", "sync"};
 
 // The later of two that contradict each other wins.
 void Apply(const Flag& flag, uint64_t* set, uint64_t* clear) {
@@ -121,6 +128,21 @@ absl::Status ReadOne(absl::string_view option, bool crisp_options, MountOptions*
 }
 
 }  // namespace
+
+std::vector<std::string> MountOptionNames() {
+  std::vector<std::string> names = {"bind", "rbind", "idmap", "ridmap", "defaults"};
+  for (const Flag& flag : kFlags) {
+    names.emplace_back(flag.name);
+    names.push_back(absl::StrCat("r", flag.name));
+  }
+  for (const auto& propagation : kPropagations) {
+    names.emplace_back(propagation.name);
+    names.push_back(absl::StrCat("r", propagation.name));
+  }
+  names.insert(names.end(), std::begin(kOfEveryFilesystem), std::end(kOfEveryFilesystem));
+  std::sort(names.begin(), names.end());
+  return names;
+}
 
 absl::StatusOr<MountOptions> ParseMountOptions(const std::vector<std::string>& options,
                                                bool crisp_options) {

@@ -34,6 +34,10 @@ struct MountOptions {
 absl::StatusOr<MountOptions> ParseMountOptions(const std::vector<std::string>& options,
                                                bool crisp_options);
 
+// What needs no value and is no filesystem's own, for who asks what this runtime can do;
+// sorted.
+std::vector<std::string> MountOptionNames();
+
 }  // namespace crisp::shim
 
 #endif  // CRISP_SHIM_LAUNCH_MOUNT_OPTIONS_H_

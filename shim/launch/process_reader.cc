@@ -9,8 +9,8 @@
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "base/capability_names.h"
 #include "base/status_macros.h"
-#include "shim/launch/capability_names.h"
 #include "shim/launch/json_fields.h"
 
 namespace crisp::shim {

@@ -93,8 +93,7 @@ absl::StatusOr<Message> DecodeMessage(absl::string_view bytes) {
   out.body = reader.Text();
   CRISP_RETURN_IF_ERROR(reader.Done());
   if (kind < static_cast<uint32_t>(MessageKind::kFailed) ||
-      kind > static_cast<uint32_t>(MessageKind::kReady) ||
-      step > static_cast<uint32_t>(kLastStep) ||
+      kind > static_cast<uint32_t>(kLastMessageKind) || step > static_cast<uint32_t>(kLastStep) ||
       code > static_cast<uint32_t>(absl::StatusCode::kUnauthenticated) || err > 4095) {
     return absl::DataLossError("a malformed message");
   }

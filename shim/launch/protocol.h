@@ -2,6 +2,7 @@
 //
 //   shim            worker            init
 //     │ fork ─────────▶│                │
+//     │◀── kCgroup ────│                │   the one that is about to be made (not an exec)
 //     │                │ clone3 ───────▶│
 //     │                │── kContinue ──▶│   its id maps are written
 //     │                │◀── kHooks ─────│   namespaces and mounts are made (not an exec)
@@ -64,14 +65,23 @@ enum class Step : uint32_t {
 inline constexpr Step kLastStep = Step::kProtocol;
 const char* StepName(Step step);
 
-enum class MessageKind : uint32_t { kFailed = 1, kCreated, kStart, kContinue, kHooks, kReady };
+enum class MessageKind : uint32_t {
+  kFailed = 1,
+  kCreated,
+  kStart,
+  kContinue,
+  kHooks,
+  kReady,
+  kCgroup,
+};
+inline constexpr MessageKind kLastMessageKind = MessageKind::kCgroup;
 
 struct Message {
   MessageKind kind = MessageKind::kFailed;
   Step step = Step::kProtocol;  // kFailed.
   absl::Status failure;         // kFailed; without the step's name.
   pid_t pid = 0;                // kCreated and kContinue: of init, on the host.
-  std::string body;             // kCreated: facts, encoded.
+  std::string body;             // kCreated: facts, encoded. kCgroup: its path.
   std::vector<UniqueFd> fds;    // kCreated: pidfd, terminal. kReady: terminal.
 };
 

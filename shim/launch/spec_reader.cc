@@ -59,6 +59,27 @@ absl::Status ReadMount(const Json& json, const std::string& path, std::vector<Mo
   return fields.Done();
 }
 
+constexpr struct {
+  const char* name;
+  std::vector<Hook> Hooks::*hooks;
+} kHooks[] = {
+    {"prestart", &Hooks::prestart},
+    {"createRuntime", &Hooks::create_runtime},
+    {"createContainer", &Hooks::create_container},
+    {"startContainer", &Hooks::start_container},
+    {"poststart", &Hooks::poststart},
+    {"poststop", &Hooks::poststop},
+};
+
+constexpr struct {
+  const char* name;
+  int type;
+} kNamespaces[] = {
+    {"cgroup", CLONE_NEWCGROUP}, {"ipc", CLONE_NEWIPC}, {"mount", CLONE_NEWNS},
+    {"network", CLONE_NEWNET},   {"pid", CLONE_NEWPID}, {"time", CLONE_NEWTIME},
+    {"user", CLONE_NEWUSER},     {"uts", CLONE_NEWUTS},
+};
+
 absl::Status ReadHook(const Json& json, const std::string& path, std::vector<Hook>* out) {
   JsonFields fields(json, path);
   Hook hook;
@@ -74,33 +95,21 @@ absl::Status ReadHook(const Json& json, const std::string& path, std::vector<Hoo
 
 absl::Status ReadHooks(const Json& json, const std::string& path, Hooks* out) {
   JsonFields fields(json, path);
-  const auto read = [&fields](const char* name, std::vector<Hook>* hooks) {
-    fields.Each(name, [hooks](const Json& hook, const std::string& where) {
-      return ReadHook(hook, where, hooks);
+  for (const auto& known : kHooks) {
+    fields.Each(known.name, [&](const Json& hook, const std::string& where) {
+      return ReadHook(hook, where, &(out->*known.hooks));
     });
-  };
-  read("prestart", &out->prestart);
-  read("createRuntime", &out->create_runtime);
-  read("createContainer", &out->create_container);
-  read("startContainer", &out->start_container);
-  read("poststart", &out->poststart);
-  read("poststop", &out->poststop);
+  }
   return fields.Done();
 }
 
 absl::Status ReadNamespace(const Json& json, const std::string& path, Spec* spec) {
-  constexpr struct {
-    const char* name;
-    int type;
-  } kTypes[] = {{"pid", CLONE_NEWPID},       {"network", CLONE_NEWNET}, {"mount", CLONE_NEWNS},
-                {"ipc", CLONE_NEWIPC},       {"uts", CLONE_NEWUTS},     {"user", CLONE_NEWUSER},
-                {"cgroup", CLONE_NEWCGROUP}, {"time", CLONE_NEWTIME}};
   JsonFields fields(json, path);
   Namespace ns;
   std::string name;
   fields.Read("type", &name);
   fields.Read("path", &ns.path);
-  for (const auto& known : kTypes) {
+  for (const auto& known : kNamespaces) {
     if (name == known.name) ns.type = known.type;
   }
   if (ns.type == 0) fields.Fail("type", "is not a namespace");
@@ -338,6 +347,18 @@ absl::StatusOr<Hooks> ParseHooks(const Json& json) {
   Hooks hooks;
   CRISP_RETURN_IF_ERROR(ReadHooks(json, "hooks", &hooks));
   return hooks;
+}
+
+std::vector<std::string> HookNames() {
+  std::vector<std::string> names;
+  for (const auto& known : kHooks) names.emplace_back(known.name);
+  return names;
+}
+
+std::vector<std::string> NamespaceNames() {
+  std::vector<std::string> names;
+  for (const auto& known : kNamespaces) names.emplace_back(known.name);
+  return names;
 }
 
 }  // namespace crisp::shim

@@ -7,6 +7,9 @@
 #ifndef CRISP_SHIM_LAUNCH_SPEC_READER_H_
 #define CRISP_SHIM_LAUNCH_SPEC_READER_H_
 
+#include <string>
+#include <vector>
+
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "shim/launch/spec.h"
@@ -20,6 +23,10 @@ absl::StatusOr<Process> ParseProcess(absl::string_view json);
 
 // The hooks object alone, as ContainerFacts keep it.
 absl::StatusOr<Hooks> ParseHooks(const nlohmann::json& json);
+
+// What a spec may name, for who asks what this runtime can do.
+std::vector<std::string> HookNames();
+std::vector<std::string> NamespaceNames();
 
 }  // namespace crisp::shim
 

@@ -14,6 +14,7 @@
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "base/failpoint.h"
 #include "base/safe_path.h"
 #include "base/status_macros.h"
 #include "base/sys.h"
@@ -43,6 +44,12 @@ using cgroup::Cgroup;
 
 // The step that is being done, for a failure's report.
 Step g_step = Step::kSpec;
+const char* g_role = "";  // In the names of failpoints.
+
+void At(Step step) {
+  g_step = step;
+  if (FailpointsEnabled()) ReachFailpoint(absl::StrCat(g_role, "/", StepName(step)));
+}
 
 // Nothing of the shim's is left in the worker, and nobody may look into what init is a
 // copy of.
@@ -161,7 +168,7 @@ absl::StatusOr<UniqueFd> OpenHostNull() {
 absl::Status LaunchContainer(const ContainerLaunch& request, const cgroup::Hierarchies& hosts,
                              int home, Undo* undo) {
   // What can be known to be wrong before anything is made.
-  g_step = Step::kSpec;
+  At(Step::kSpec);
   CRISP_ASSIGN_OR_RETURN(Spec spec, ParseSpec(request.spec_json));
   spec.process.terminal = request.streams.terminal;
   CRISP_RETURN_IF_ERROR(CheckLabels(spec.process));
@@ -185,24 +192,30 @@ absl::Status LaunchContainer(const ContainerLaunch& request, const cgroup::Hiera
   init.common.id = request.id;
   init.common.streams = request.streams.fds;
   init.common.own_keyring = !request.no_new_keyring;
-  g_step = Step::kCapabilities;
+  At(Step::kCapabilities);
   CRISP_ASSIGN_OR_RETURN(init.common.capabilities, ClampCapabilities(spec.process.capabilities));
-  g_step = Step::kSeccomp;
+  At(Step::kSeccomp);
   CRISP_ASSIGN_OR_RETURN(init.common.seccomp, GetSeccompFilter(spec.seccomp, request.cache_dir));
-  g_step = Step::kNamespaces;
+  At(Step::kNamespaces);
   CRISP_ASSIGN_OR_RETURN(NamespacePlan namespaces, PlanNamespaces(spec, request.mounts_from));
   init.namespaces = &namespaces;
 
-  g_step = Step::kCgroup;
+  At(Step::kCgroup);
+  // Told before it is there: if we are killed, the shim takes it back.
+  Message intent;
+  intent.kind = MessageKind::kCgroup;
+  intent.body = cgroup_path;
+  CRISP_RETURN_IF_ERROR(SendMessage(home, intent));
+  spec.resources.devices = cgroup::WithDefaultDevices(std::move(spec.resources.devices));
   CRISP_ASSIGN_OR_RETURN(undo->cgroup, Cgroup::Create(hosts, cgroup_path, spec.resources));
   const UniqueFd unified = UnifiedOf(*undo->cgroup);
   init.cgroup = &*undo->cgroup;
   init.unified_joined = unified.ok();
 
-  g_step = Step::kRootfs;
+  At(Step::kRootfs);
   CRISP_ASSIGN_OR_RETURN(Rootfs rootfs, MakeRootfs(request, spec));
   init.rootfs = &rootfs;
-  g_step = Step::kMountSources;
+  At(Step::kMountSources);
   CRISP_ASSIGN_OR_RETURN(MountSources sources, OpenSources(mounts));
   init.sources = &sources;
   CRISP_ASSIGN_OR_RETURN(const UniqueFd host_null, OpenHostNull());
@@ -218,7 +231,7 @@ absl::Status LaunchContainer(const ContainerLaunch& request, const cgroup::Hiera
   undo->stopped_state = state.ToJson("stopped", 0);
   init.hook_state = state;
 
-  g_step = Step::kNamespaces;
+  At(Step::kNamespaces);
   CRISP_ASSIGN_OR_RETURN(SocketPair sync, MakeSocketPair());
   init.common.sync = sync.second.get();
   std::vector<JoinedNamespace> ours;  // For hooks: theirs are the runtime's namespaces.
@@ -236,7 +249,7 @@ absl::Status LaunchContainer(const ContainerLaunch& request, const cgroup::Hiera
     CRISP_RETURN_IF_ERROR(keep_ours(CLONE_NEWPID, "pid"));
     CRISP_RETURN_IF_ERROR(JoinNamespace(namespaces.pid.get(), CLONE_NEWPID));
   }
-  g_step = Step::kClone;
+  At(Step::kClone);
   CRISP_ASSIGN_OR_RETURN(
       Sibling child,
       CloneAfter(
@@ -250,7 +263,10 @@ absl::Status LaunchContainer(const ContainerLaunch& request, const cgroup::Hiera
             return JoinNamespace(namespaces.user.get(), CLONE_NEWUSER);
           },
           joins_user, namespaces.clone_flags, unified.get(), sync));
-  if (child.pid == 0) RunContainerInit(std::move(init));
+  if (child.pid == 0) {
+    sync.first.reset();  // Or init would never see that the worker is gone.
+    RunContainerInit(std::move(init));
+  }
   undo->init = std::move(child.pidfd);
   sync.second.reset();
   for (const JoinedNamespace& ns : ours) {
@@ -258,23 +274,23 @@ absl::Status LaunchContainer(const ContainerLaunch& request, const cgroup::Hiera
   }
 
   if (spec.MakesNamespace(CLONE_NEWUSER)) {
-    g_step = Step::kIdMaps;
+    At(Step::kIdMaps);
     CRISP_RETURN_IF_ERROR(WriteIdMaps(child.pid, spec.id_maps));
   }
-  g_step = Step::kProtocol;
+  At(Step::kProtocol);
   CRISP_RETURN_IF_ERROR(SendKind(sync.first.get(), MessageKind::kContinue));
   std::vector<UniqueFd> terminal;
   for (bool ready = false; !ready;) {
     CRISP_ASSIGN_OR_RETURN(Message message, FromInit(sync.first.get()));
     if (message.kind == MessageKind::kHooks) {
-      g_step = Step::kLimits;
+      At(Step::kLimits);
       CRISP_RETURN_IF_ERROR(RaiseLimits(child.pid, spec.process));
-      g_step = Step::kHooks;
+      At(Step::kHooks);
       undo->poststop = &spec.hooks;
       const std::string creating = state.ToJson("creating", child.pid);
       CRISP_RETURN_IF_ERROR(RunHooks("hooks.prestart", spec.hooks.prestart, creating));
       CRISP_RETURN_IF_ERROR(RunHooks("hooks.createRuntime", spec.hooks.create_runtime, creating));
-      g_step = Step::kProtocol;
+      At(Step::kProtocol);
       Message go;
       go.kind = MessageKind::kContinue;
       go.pid = child.pid;
@@ -312,7 +328,7 @@ absl::Status LaunchContainer(const ContainerLaunch& request, const cgroup::Hiera
 
 absl::Status LaunchExec(const ExecLaunch& request, const cgroup::Hierarchies& hosts, int container,
                         int home, Undo* undo) {
-  g_step = Step::kSpec;
+  At(Step::kSpec);
   CRISP_ASSIGN_OR_RETURN(Process process, ParseProcess(request.process_json));
   process.terminal = request.streams.terminal;
   CRISP_RETURN_IF_ERROR(CheckLabels(process));
@@ -329,9 +345,9 @@ absl::Status LaunchExec(const ExecLaunch& request, const cgroup::Hierarchies& ho
   init.common.id = request.container_id;
   init.common.streams = request.streams.fds;
   init.common.own_keyring = shared.own_keyring;
-  g_step = Step::kCapabilities;
+  At(Step::kCapabilities);
   CRISP_ASSIGN_OR_RETURN(init.common.capabilities, ClampCapabilities(process.capabilities));
-  g_step = Step::kSeccomp;
+  At(Step::kSeccomp);
   init.common.seccomp.flags = shared.seccomp_flags;
   init.common.seccomp.program = shared.seccomp_program;
   if (!shared.seccomp_key.empty()) {
@@ -341,12 +357,12 @@ absl::Status LaunchExec(const ExecLaunch& request, const cgroup::Hierarchies& ho
   CRISP_ASSIGN_OR_RETURN(const UniqueFd host_null, OpenHostNull());
   init.common.host_null = host_null.get();
   if (init.user_namespace) {
-    g_step = Step::kIdMaps;
+    At(Step::kIdMaps);
     CRISP_ASSIGN_OR_RETURN(const IdMaps maps, ReadIdMaps(request.container.pid));
     CRISP_RETURN_IF_ERROR(GiveStreams(request.streams.fds, process.user, maps));
   }
 
-  g_step = Step::kCgroup;
+  At(Step::kCgroup);
   UniqueFd unified;
   if (!request.container.cgroup_path.empty()) {
     CRISP_ASSIGN_OR_RETURN(const Cgroup cgroup, Cgroup::Open(hosts, request.container.cgroup_path));
@@ -357,7 +373,7 @@ absl::Status LaunchExec(const ExecLaunch& request, const cgroup::Hierarchies& ho
 
   CRISP_ASSIGN_OR_RETURN(SocketPair sync, MakeSocketPair());
   init.common.sync = sync.second.get();
-  g_step = Step::kNamespaces;
+  At(Step::kNamespaces);
   CRISP_ASSIGN_OR_RETURN(Sibling child, CloneAfter(
                                             [&]() -> absl::Status {
                                               if (born_in == 0) return absl::OkStatus();
@@ -366,15 +382,18 @@ absl::Status LaunchExec(const ExecLaunch& request, const cgroup::Hierarchies& ho
                                               });
                                             },
                                             init.user_namespace, 0, unified.get(), sync));
-  if (child.pid == 0) RunExecInit(std::move(init));
+  if (child.pid == 0) {
+    sync.first.reset();
+    RunExecInit(std::move(init));
+  }
   undo->init = std::move(child.pidfd);
   sync.second.reset();
 
   CRISP_ASSIGN_OR_RETURN(Message ready, FromInit(sync.first.get()));
   if (ready.kind != MessageKind::kReady) return absl::DataLossError("a message out of order");
-  g_step = Step::kLimits;
+  At(Step::kLimits);
   CRISP_RETURN_IF_ERROR(RaiseLimits(child.pid, process));
-  g_step = Step::kProtocol;
+  At(Step::kProtocol);
   ContainerFacts facts = request.container;
   facts.pid = child.pid;
   CRISP_ASSIGN_OR_RETURN(UniqueFd pidfd, SysFd("dup", [undo] {
@@ -395,6 +414,7 @@ absl::Status LaunchExec(const ExecLaunch& request, const cgroup::Hierarchies& ho
 
 void RunContainerWorker(const ContainerLaunch& request, const cgroup::Hierarchies& hosts,
                         int home) {
+  g_role = "worker";
   Undo undo;
   absl::Status status =
       LeaveShim({home, request.streams.fds[0], request.streams.fds[1], request.streams.fds[2]});
@@ -404,6 +424,7 @@ void RunContainerWorker(const ContainerLaunch& request, const cgroup::Hierarchie
 
 void RunExecWorker(const ExecLaunch& request, const cgroup::Hierarchies& hosts, int container,
                    int home) {
+  g_role = "exec worker";
   Undo undo;
   absl::Status status = LeaveShim(
       {home, container, request.streams.fds[0], request.streams.fds[1], request.streams.fds[2]});
@@ -426,6 +447,7 @@ void RunPoststartWorker(const ContainerFacts& facts, const std::string& bundle) 
 void RunTeardownWorker(const ContainerFacts& facts, const cgroup::Hierarchies& hosts,
                        const std::string& bundle) {
   absl::Status status = LeaveShim({});
+  CRISP_FAILPOINT("teardown/begun");
   if (!facts.cgroup_path.empty()) {
     auto cgroup = Cgroup::Open(hosts, facts.cgroup_path);
     if (cgroup.ok()) {
@@ -435,6 +457,7 @@ void RunTeardownWorker(const ContainerFacts& facts, const cgroup::Hierarchies& h
       status.Update(cgroup.status());
     }
   }
+  CRISP_FAILPOINT("teardown/cgroup removed");
   auto kept = ReadKeptHooks(facts.hooks_json);
   status.Update(kept.status());
   if (kept.ok()) {

@@ -9,10 +9,12 @@
 // Without an action it is the daemon that `start` left behind.
 #include <unistd.h>
 
+#include <cstdlib>
 #include <string>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "base/failpoint.h"
 #include "base/file.h"
 #include "base/version.h"
 #include "shim/launch/self_image.h"
@@ -55,6 +57,7 @@ int Main(char** argv, const std::vector<std::string>& args) {
       return Fail(absl::InvalidArgumentError("serve needs -id, -state and -socket-fd"));
     }
     absl::Status ended = RunFromReadonlyMount(argv);
+    if (ended.ok()) ended = EnableFailpoints(std::getenv("CRISP_FAILPOINTS"));
     if (ended.ok()) ended = RunDaemon(*options, options->socket_fd);
     return ended.ok() ? 0 : Fail(ended);
   }

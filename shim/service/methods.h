@@ -19,8 +19,8 @@ bool Parse(absl::string_view payload, Request* request, Reply& reply) {
 }
 
 // containerd.task.v2.Task and v3.
-void TaskCreate(Service&, absl::string_view, Reply);  // task_lifecycle.cc
-void TaskStart(Service&, absl::string_view, Reply);
+void TaskCreate(Service&, absl::string_view, Reply);  // create.cc
+void TaskStart(Service&, absl::string_view, Reply);   // task_lifecycle.cc
 void TaskDelete(Service&, absl::string_view, Reply);
 void TaskState(Service&, absl::string_view, Reply);
 void TaskWait(Service&, absl::string_view, Reply);
@@ -38,12 +38,13 @@ void TaskShutdown(Service&, absl::string_view, Reply);
 void TaskCheckpoint(Service&, absl::string_view, Reply);
 
 // crisp.shim.v1.Shim.
-void PodCreate(Service&, absl::string_view, Reply);  // pod.cc
-void PodWatch(Service&, absl::string_view, Reply);
+void PodCreate(Service&, absl::string_view, Reply);  // create.cc
+void PodWatch(Service&, absl::string_view, Reply);   // pod.cc
 void PodList(Service&, absl::string_view, Reply);
 void PodStats(Service&, absl::string_view, Reply);
 void PodExecSync(Service&, absl::string_view, Reply);  // pod_streams.cc
 void PodAttach(Service&, absl::string_view, Reply);
+void PodAwaitDetach(Service&, absl::string_view, Reply);
 void PodReopenLog(Service&, absl::string_view, Reply);
 
 // What Task.State and Shim.List call a state.

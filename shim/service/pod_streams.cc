@@ -1,4 +1,5 @@
-// crisp.shim.v1: ExecSync, Attach, ReopenLog: what a task's processes read and write.
+// crisp.shim.v1: ExecSync, Attach, AwaitDetach, ReopenLog: what a task's processes read and
+// write.
 #include <fcntl.h>
 #include <sys/stat.h>
 
@@ -59,8 +60,10 @@ absl::Status Attach(Tasks& tasks, const v1::AttachRequest& request) {
   if (!request.stderr().empty() && !io.terminal()) {
     CRISP_ASSIGN_OR_RETURN(err, OpenFifo(request.stderr(), O_WRONLY));
   }
-  if (out.ok()) CRISP_RETURN_IF_ERROR(io.log()->Attach(LogStream::kStdout, std::move(out)));
-  if (err.ok()) CRISP_RETURN_IF_ERROR(io.log()->Attach(LogStream::kStderr, std::move(err)));
+  const std::string& name = request.stdout().empty() ? request.stderr() : request.stdout();
+  for (auto& [stream, fifo] : {std::pair(LogStream::kStdout, &out), {LogStream::kStderr, &err}}) {
+    if (fifo->ok()) CRISP_RETURN_IF_ERROR(io.log()->Attach(stream, std::move(*fifo), name));
+  }
   if (in.ok()) CRISP_RETURN_IF_ERROR(io.AttachStdin(std::move(in)));
   return absl::OkStatus();
 }
@@ -105,6 +108,21 @@ void PodAttach(Service& service, absl::string_view payload, Reply reply) {
   v1::AttachRequest request;
   if (!Parse(payload, &request, reply)) return;
   Answer(std::move(reply), Attach(service.tasks(), request));
+}
+
+void PodAwaitDetach(Service& service, absl::string_view payload, Reply reply) {
+  v1::AwaitDetachRequest request;
+  if (!Parse(payload, &request, reply)) return;
+  const auto task = service.tasks().Find(request.id());
+  if (!task.ok()) return std::move(reply).Error(task.status());
+  auto answer = [reply = std::move(reply)](bool fell_behind) mutable {
+    v1::AwaitDetachResponse response;
+    response.set_fell_behind(fell_behind);
+    std::move(reply).Ok(response);
+  };
+  ContainerLog* const log = (*task)->init().io->log();
+  if (log == nullptr) return answer(false);
+  log->OnDetached(request.stdout(), std::move(answer));
 }
 
 void PodReopenLog(Service& service, absl::string_view payload, Reply reply) {

@@ -32,9 +32,10 @@ constexpr Entry kTask[] = {
 };
 
 constexpr Entry kPod[] = {
-    {"Attach", PodAttach}, {"Create", PodCreate},       {"ExecSync", PodExecSync},
-    {"List", PodList},     {"ReopenLog", PodReopenLog}, {"Stats", PodStats},
-    {"Watch", PodWatch},
+    {"Attach", PodAttach}, {"AwaitDetach", PodAwaitDetach},
+    {"Create", PodCreate}, {"ExecSync", PodExecSync},
+    {"List", PodList},     {"ReopenLog", PodReopenLog},
+    {"Stats", PodStats},   {"Watch", PodWatch},
 };
 
 template <size_t N>

@@ -23,6 +23,7 @@ absl::Status Exec(Tasks& tasks, const wire::ExecProcessRequest& request) {
   stdio.out = request.stdout();
   stdio.err = request.stderr();
   stdio.terminal = request.terminal();
+  stdio.owner = task->stream_owner();
   stdio.container_id = request.id();
   stdio.container_namespace = tasks.context()->container_namespace;
   CRISP_ASSIGN_OR_RETURN(auto io,

@@ -26,6 +26,7 @@
 #include "api/shim/wire/task.pb.h"
 #include "base/unique_fd.h"
 #include "cgroup/cgroup.h"
+#include "shim/io/open_stdio.h"
 #include "shim/io/process_io.h"
 #include "shim/launch/launch.h"
 #include "shim/task/exit_record.h"
@@ -40,13 +41,15 @@ class Task {
   using ExitCallback = absl::AnyInvocable<void(absl::StatusOr<ExitRecord>)>;
 
   // `forget` destroys the task; it is called last.
-  Task(TaskContext* context, std::string id, std::string bundle, std::function<void()> forget);
+  Task(TaskContext* context, std::string id, std::string bundle, StreamOwner owner,
+       std::function<void()> forget);
   ~Task();
   Task(const Task&) = delete;
   Task& operator=(const Task&) = delete;
 
   const std::string& id() const { return id_; }
   const std::string& bundle() const { return bundle_; }
+  const StreamOwner& stream_owner() const { return stream_owner_; }
   const TaskProcess& init() const { return *init_; }
   // NotFound. An empty id is init's.
   absl::StatusOr<TaskProcess*> Find(const std::string& exec_id);
@@ -129,6 +132,7 @@ class Task {
   TaskContext* const context_;
   const std::string id_;
   const std::string bundle_;  // Empty: a task of crispd's.
+  const StreamOwner stream_owner_;
   const std::function<void()> forget_;
   wire::TaskCreate create_event_;  // Until it is published.
 
@@ -143,6 +147,7 @@ class Task {
 
   std::vector<ExitCallback> deleting_;  // Who waits for the task to be gone.
   bool draining_ = false;
+  int teardowns_ = 0;
   pid_t poststart_ = 0;  // The hooks' worker, as long as it runs.
 
   uint64_t next_sync_ = 1;

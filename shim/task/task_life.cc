@@ -5,6 +5,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
+#include "base/failpoint.h"
 #include "base/ids.h"
 #include "base/safe_path.h"
 #include "base/status_macros.h"
@@ -18,15 +19,19 @@ namespace {
 
 // A process left behind can hold a stream open for ever; Delete does not wait for it.
 constexpr absl::Duration kDrainWithin = absl::Seconds(10);
+// How often a worker that cleans up and is killed is replaced.
+constexpr int kMaxTeardowns = 3;
 // What a process that never ran "exits" with, as shells say "cannot execute".
 constexpr int kNeverRan = 126;
 
 }  // namespace
 
-Task::Task(TaskContext* context, std::string id, std::string bundle, std::function<void()> forget)
+Task::Task(TaskContext* context, std::string id, std::string bundle, StreamOwner owner,
+           std::function<void()> forget)
     : context_(context),
       id_(std::move(id)),
       bundle_(std::move(bundle)),
+      stream_owner_(owner),
       forget_(std::move(forget)),
       init_(std::make_unique<TaskProcess>(context->loop, context->children, "")) {}
 
@@ -73,11 +78,13 @@ void Task::Create(ContainerLaunch request, std::unique_ptr<ProcessIo> io, Stream
 }
 
 void Task::BeginCreate(ContainerLaunch request) {
+  CRISP_FAILPOINT("task/create begun");
   request.streams.fds = init_->io->child_fds();
   request.streams.terminal = init_->io->terminal();
   auto launch = context_->launcher.container(request);
   if (!launch.ok()) return LaunchFailed(init_.get(), launch.status());
   init_->launch = *std::move(launch);
+  CRISP_FAILPOINT("task/worker forked");
   init_->io->CloseChildEnds();
   if (auto watched = WatchLaunch(init_.get()); !watched.ok()) LaunchFailed(init_.get(), watched);
 }
@@ -112,6 +119,7 @@ void Task::AdvanceLaunches() {
 }
 
 void Task::Created() {
+  CRISP_FAILPOINT("task/init made");
   init_->pid = init_->launch->pid();
   facts_ = init_->launch->facts();
   init_->state = State::kCreated;
@@ -136,6 +144,7 @@ void Task::Created() {
         WriteTaskRecord(bundle_, {init_->pid, StartTimeOf(init_->pid), facts_.cgroup_path});
     if (!written.ok()) LogWarn("a task cannot be recorded", {{"id", id_}, {"error", written}});
   }
+  CRISP_FAILPOINT("task/recorded");
   create_event_.set_pid(static_cast<uint32_t>(init_->pid));
   context_->events->Created(create_event_);
   create_event_.Clear();
@@ -210,6 +219,7 @@ void Task::Start(const std::string& exec_id, PidCallback done) {
     }
     if (absl::Status opened = process->io->OpenInput(); !opened.ok()) return done(opened);
     if (absl::Status started = process->launch->Start(); !started.ok()) return done(started);
+    CRISP_FAILPOINT("task/start sent");
     process->state = State::kStarting;
     process->launched = std::move(done);
     return;
@@ -234,6 +244,7 @@ void Task::Start(const std::string& exec_id, PidCallback done) {
     auto launch = context_->launcher.exec(request);
     if (!launch.ok()) return LaunchFailed(process, launch.status());
     process->launch = *std::move(launch);
+    CRISP_FAILPOINT("task/exec worker forked");
     process->io->CloseChildEnds();
     absl::Status ready_to_run = process->io->OpenInput();
     if (ready_to_run.ok()) ready_to_run = WatchLaunch(process);
@@ -245,6 +256,7 @@ void Task::Running(TaskProcess* process) {
   process->state = State::kRunning;
   if (process == init_.get()) return InitRunning();
   process->pid = process->launch->pid();
+  CRISP_FAILPOINT("task/exec running");
   if (process->io->terminal()) {
     if (auto set = process->io->SetConsole(process->launch->TakeConsole()); !set.ok()) {
       LogWarn("the terminal cannot be used", {{"id", id_}, {"error", set}});
@@ -258,6 +270,7 @@ void Task::Running(TaskProcess* process) {
 }
 
 void Task::InitRunning() {
+  CRISP_FAILPOINT("task/init running");
   context_->events->Started(id_, init_->pid);
   init_->DropLaunch();
   const auto hooks = context_->launcher.poststart(facts_, bundle_);
@@ -289,6 +302,7 @@ void Task::OnReaped(TaskProcess* process, const ProcessExit& exit) {
 }
 
 void Task::InitReaped() {
+  CRISP_FAILPOINT("task/init reaped");
   OnOom();
   // In a pid namespace of its own the kernel has killed the rest.
   if (!facts_.private_pid_namespace) {
@@ -337,6 +351,7 @@ void Task::TellExit(TaskProcess* process) {
     if (absl::Status written = WriteExitRecord(ExitPath(), record); !written.ok()) {
       LogWarn("an exit cannot be recorded", {{"id", id_}, {"error", written}});
     }
+    CRISP_FAILPOINT("task/exit recorded");
   }
   process->exit = record;
   // Of a process that never was there is nothing to tell.
@@ -399,6 +414,7 @@ void Task::ContinueDelete() {
 }
 
 void Task::Teardown() {
+  CRISP_FAILPOINT("task/teardown begun");
   context_->loop->Unwatch(std::exchange(oom_watch_, 0));
   oom_.reset();
   auto worker = context_->launcher.teardown(facts_, bundle_);
@@ -407,6 +423,8 @@ void Task::Teardown() {
     return Forget();
   }
   context_->children->OnExit(*worker, [this](const ProcessExit& exit) {
+    // Killed, it has said nothing of what it could not do.
+    if (exit.code > 128 && ++teardowns_ < kMaxTeardowns) return Teardown();
     if (exit.code != 0) {
       LogWarn("a container was not cleaned up whole", {{"id", id_}, {"code", exit.code}});
     }
@@ -415,6 +433,7 @@ void Task::Teardown() {
 }
 
 void Task::Forget() {
+  CRISP_FAILPOINT("task/torn down");
   const ExitRecord record = *init_->exit;
   // Of crispd's record the caller is told now; containerd's goes with the bundle.
   if (bundle_.empty()) (void)::unlink(ExitPath().c_str());

@@ -51,8 +51,8 @@ void Tasks::Create(NewTask task, Task::PidCallback done) {
     task.launch.mounts_from = (*holder)->init().pid;
   }
   task.launch.cache_dir = context_->cache_dir;
-  auto made =
-      std::make_unique<Task>(context_, id, task.launch.bundle, [this, id] { tasks_.erase(id); });
+  auto made = std::make_unique<Task>(context_, id, task.launch.bundle, task.owner,
+                                     [this, id] { tasks_.erase(id); });
   Task* const raw = made.get();
   tasks_[id] = std::move(made);
   raw->Create(std::move(task.launch), std::move(task.io), std::move(task.names), task.told,

@@ -12,6 +12,7 @@
 
 #include "absl/status/statusor.h"
 #include "api/shim/wire/task.pb.h"
+#include "shim/io/open_stdio.h"
 #include "shim/io/process_io.h"
 #include "shim/launch/launch.h"
 #include "shim/task/task.h"
@@ -23,6 +24,7 @@ struct NewTask {
   ContainerLaunch launch;   // Without streams, mounts_from and cache_dir.
   std::string mounts_from;  // A task's id; empty: this process's mounts.
   std::unique_ptr<ProcessIo> io;
+  StreamOwner owner;  // Of its execs' streams, too.
   StreamNames names;
   wire::CreateTaskRequest told;  // For the event.
 };

@@ -81,12 +81,13 @@ def network_holder():
 
 class Node:
     """crispd on directories of its own. `config` is appended to its TOML; @BASE@ in it is
-    the node's directory."""
+    the node's directory. `environment` is what crispd gets besides ours."""
 
-    def __init__(self, cni=None, config="", images=True):
+    def __init__(self, cni=None, config="", images=True, environment=None):
         tools.need_root()
         self.base = tempfile.mkdtemp(prefix="crisp-", dir="/tmp")
-        self.name = os.path.basename(self.base)
+        # Also the Node's name, which has no underscore.
+        self.name = os.path.basename(self.base).replace("_", "x")
         self.root, self.state = f"{self.base}/root", f"{self.base}/state"
         self.cni_conf, self.cni_data = f"{self.base}/cni/net.d", f"{self.base}/cni/data"
         self.logs, self.certs = f"{self.base}/logs", f"{self.base}/certs.d"
@@ -94,9 +95,12 @@ class Node:
             os.makedirs(path)
         self.socket = f"{self.base}/crisp.sock"
         self.endpoint = f"unix://{self.socket}"
+        self.agent_endpoint = f"unix://{self.base}/agent.sock"
         self.ids = set()
         self.daemon = None
+        self.agent = None  # Started by the first use of crisp.
         self._extra_config = config
+        self._environment = dict(os.environ, **(environment or {}))
         # A process whose network namespace is this node's "host".
         self.holder = network_holder()
         _live_nodes.append(self)
@@ -168,7 +172,7 @@ config_dirs = ["{self.certs}"]
                 tools.ours("crispd"), "--config", self.config_path, "--root", self.root,
                 "--state", self.state, "--listen", self.endpoint, "--log-level", "debug",
             ],
-            stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True,
+            env=self._environment, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True,
         )  # fmt: skip
         log.close()
         if wait:
@@ -202,8 +206,44 @@ config_dirs = ["{self.certs}"]
         except OSError:
             return ""
 
+    # --- the agent
+
+    def start_agent(self, *flags):
+        assert self.agent is None, "the agent runs already"
+        log = open(f"{self.base}/agent.log", "ab")
+        self.agent = subprocess.Popen(
+            [
+                tools.theirs("nsenter"), f"--net=/proc/{self.holder.pid}/ns/net",
+                tools.ours("crisp"), "agent", "--root", f"{self.base}/agent",
+                "--listen", self.agent_endpoint, "--runtime-endpoint", self.endpoint,
+                "--node-name", self.name, "--pod-log-root", self.logs, *flags,
+            ],
+            stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True,
+        )  # fmt: skip
+        log.close()
+
+        def answers():
+            if self.agent.poll() is not None:
+                raise AssertionError(f"the agent ended ({self.agent.returncode}):\n{self.agent_log_tail()}")
+            return self._crisp("version", check=False, timeout=30).returncode == 0
+
+        eventually(answers, 60, "the agent to answer")
+
+    def kill_agent(self, sig=signal.SIGKILL):
+        """Ends the agent alone; pods live on."""
+        self.agent.send_signal(sig)
+        self.agent.wait(timeout=30)
+        self.agent = None
+
+    def agent_log_tail(self, lines=60):
+        try:
+            with open(f"{self.base}/agent.log", encoding="utf-8", errors="replace") as f:
+                return "".join(f.readlines()[-lines:])
+        except OSError:
+            return ""
+
     def own_processes(self):
-        """crispd, containerd, shims and containers of this node."""
+        """crispd, the agent, containerd, shims and containers of this node."""
         own_mounts = os.readlink("/proc/self/ns/mnt")
         found = []
         for pid in tools.pids():
@@ -229,6 +269,9 @@ config_dirs = ["{self.certs}"]
                 self.remove_all_pods()
             except (AssertionError, subprocess.TimeoutExpired):
                 pass
+        if self.agent and self.agent.poll() is None:
+            # First: it would set its pods up again.
+            self.kill_agent()
         for sig in (signal.SIGTERM, signal.SIGKILL, signal.SIGKILL):
             for pid in self.own_processes():
                 try:
@@ -258,6 +301,8 @@ config_dirs = ["{self.certs}"]
             name = os.path.join(keep, self.name + ".log")
             if os.path.exists(f"{self.base}/crispd.log"):
                 shutil.copy(f"{self.base}/crispd.log", name)
+            if os.path.exists(f"{self.base}/agent.log"):
+                shutil.copy(f"{self.base}/agent.log", name[:-4] + "-agent.log")
         shutil.rmtree(self.base, ignore_errors=True)
         if self in _live_nodes:
             _live_nodes.remove(self)
@@ -292,10 +337,14 @@ config_dirs = ["{self.certs}"]
         return json.loads(self.crictl(argv[0], "-o", "json", *argv[1:]).stdout)
 
     def crisp(self, *argv, check=True, timeout=90, **kwargs):
-        environment = dict(os.environ, CRISP_ADDRESS=self.endpoint, CRISP_LOG_ROOT=self.logs)
-        return run(
-            tools.ours("crisp"), *argv, check=check, timeout=timeout, env=environment, **kwargs
-        )
+        """The command line on this node's network, with an agent if it needs one."""
+        if self.agent is None and argv[0] != "import":
+            self.start_agent()
+        return self._crisp(*argv, check=check, timeout=timeout, **kwargs)
+
+    def _crisp(self, *argv, **kwargs):
+        environment = dict(os.environ, CRISP_AGENT=self.agent_endpoint, CRISP_ADDRESS=self.endpoint)
+        return self.in_netns(tools.ours("crisp"), *argv, env=environment, **kwargs)
 
     def call(self, method, request, timeout=60):
         """One RPC; the reply as a dict, or RpcError."""
@@ -309,7 +358,8 @@ config_dirs = ["{self.certs}"]
         return answer["reply"]
 
     def call_later(self, method, request, timeout=60):
-        """The same, started and not waited for; finish() gives what call() would."""
+        """The same, started and not waited for: what it returns gives what call() would, and
+        has `done`, which tells without waiting."""
         process = subprocess.Popen(
             [tools.ours("cri_call"), "--timeout", str(timeout), self.endpoint, method,
              json.dumps(request)],
@@ -325,9 +375,19 @@ config_dirs = ["{self.certs}"]
                 raise RpcError(method, answer["code"], answer["message"])
             return answer["reply"]
 
+        finish.done = lambda: process.poll() is not None
         return finish
 
-    # --- images and pods
+    # --- images, objects and pods
+
+    def apply_configmap(self, name, data):
+        """A ConfigMap of crispd's own, for pods that the agent does not know."""
+        encoded = {key: base64.b64encode(text.encode()).decode() for key, text in data.items()}
+        key = {"namespace": "default", "name": name}
+        self.call(VOLUMES + "ApplyConfigMap", {"config_map": {"key": key, "data": encoded}})
+
+    def delete_configmap(self, name):
+        self.call(VOLUMES + "DeleteConfigMap", {"key": {"namespace": "default", "name": name}})
 
     def import_busybox(self, tags=(BUSYBOX,), image=None):
         archive = f"{self.base}/image.tar"
@@ -416,6 +476,10 @@ config_dirs = ["{self.certs}"]
 
     def remove_all_pods(self):
         self.container_ids()
+        if self.agent and self.agent.poll() is None:
+            # What is left to the agent it would set up again.
+            kinds = "deployments,daemonsets,replicasets,replicationcontrollers,jobs,pods"
+            self._crisp("delete", kinds, "--all", "-A", "--force", check=False, timeout=60)
         for pod_id in self.pod_ids():
             self.call(RUNTIME + "StopPodSandbox", {"pod_sandbox_id": pod_id})
             self.call(RUNTIME + "RemovePodSandbox", {"pod_sandbox_id": pod_id})
@@ -465,6 +529,8 @@ class NodeTest(unittest.TestCase):
         failed = not self._outcome.success
         if self.node.daemon is None:
             self.node.start()
+        if failed and self.node.agent:
+            print(f"--- agent\n{self.node.agent_log_tail(30)}", file=sys.stderr)
         for path in os.listdir(self.node.base):
             if path.endswith(".json"):
                 os.unlink(os.path.join(self.node.base, path))

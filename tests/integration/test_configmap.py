@@ -1,6 +1,7 @@
 """ConfigMaps as files: the promise of the README, through the crisp CLI and through crictl."""
 
 import base64
+import json
 import os
 import unittest
 
@@ -29,12 +30,12 @@ def server_xml():
 
 class Cli(harness.NodeTest):
     def tearDown(self):
-        for name in ("tomcat-server-config", "live", "configmap", "made"):
-            self.node.call(VOLUMES + "DeleteConfigMap", {"key": {"namespace": "default", "name": name}})
+        names = ("tomcat-server-config", "live", "configmap", "made", "nowhere")
+        self.node.crisp("delete", "configmap", *names, "--ignore-not-found")
         super().tearDown()
 
     def check_tomcat(self, manifest):
-        self.node.crisp("apply", "-f", example_path(manifest))
+        self.node.crisp("apply", "--wait", "-f", example_path(manifest))
         self.assertEqual(self.node.crisp("exec", "pod", "--", "cat", "/tmp/server.xml").stdout, server_xml())
         self.assertEqual(self.node.crisp("exec", "pod", "--", "ls", "-A", "/tmp").stdout, "server.xml\n")
         self.assertIn("Running", self.node.crisp("get", "pods").stdout)
@@ -49,7 +50,7 @@ class Cli(harness.NodeTest):
         self.check_tomcat("tomcat-config-plain.yaml")
 
     def test_an_edit_changes_the_directory_and_not_the_subpath(self):
-        self.node.crisp("apply", "-f", example_path("live-update.yaml"))
+        self.node.crisp("apply", "--wait", "-f", example_path("live-update.yaml"))
         self.assertEqual(self.node.crisp("exec", "live-update", "--", "cat", "/etc/live/message", "/etc/message").stdout, "firstfirst")
         self.node.crisp("apply", "-f", "-", input="apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: live\ndata:\n  message: second\n  more: added\n")
         eventually(
@@ -60,8 +61,9 @@ class Cli(harness.NodeTest):
 
     def test_a_reader_never_sees_half_an_update(self):
         def apply(value):
-            self.node.crisp("apply", "-f", "-", input=f"apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: live\ndata:\n  message: v{value}\n  other: v{value}\n")
+            self.node.apply_configmap("live", {"message": f"v{value}", "other": f"v{value}"})
 
+        self.addCleanup(self.node.delete_configmap, "live")
         apply(0)
         pod = self.pod("atomic", annotations={"io.crisp.volumes": '[{"name":"v","configMap":{"name":"live"}}]'})
         watch = (
@@ -81,7 +83,7 @@ class Cli(harness.NodeTest):
         self.assertNotIn("torn", out)
 
     def test_two_containers_share_a_volume_and_the_loopback(self):
-        self.node.crisp("apply", "-f", example_path("two-containers.yaml"))
+        self.node.crisp("apply", "--wait", "-f", example_path("two-containers.yaml"))
         out = eventually(
             lambda: self.node.crisp("logs", "two-containers", "-c", "client", check=False).stdout, 20, "the client's answer"
         )
@@ -90,14 +92,16 @@ class Cli(harness.NodeTest):
             self.node.crisp("exec", "two-containers", "-c", "server", "--", "cat", "/srv/answer").stdout, "from the server\n"
         )
 
-    def test_a_missing_configmap_is_named_and_leaves_nothing(self):
-        result = self.node.crisp("apply", "-f", example_path("missing-configmap.yaml"), check=False)
-        self.assertNotEqual(result.returncode, 0)
-        self.assertIn("nowhere", result.stderr + result.stdout)
-        self.assertEqual(self.node.pod_ids(), [])
-        # The name is free at once.
-        self.node.crisp("create", "configmap", "nowhere", "--from-literal=a=b")
+    def test_a_missing_configmap_is_named_and_waited_for(self):
         self.node.crisp("apply", "-f", example_path("missing-configmap.yaml"))
+        described = eventually(
+            lambda: "nowhere" in (text := self.node.crisp("describe", "pod", "missing-configmap").stdout).split("Events:")[-1]
+            and text, 20, "an event that names the ConfigMap",
+        )  # fmt: skip
+        self.assertIn("Warning", described)
+        self.assertIn("0/1", self.node.crisp("get", "pod", "missing-configmap").stdout)
+        self.node.crisp("create", "configmap", "nowhere", "--from-literal=a=b")
+        self.node.crisp("wait", "--for=condition=Ready", "--timeout=60s", "pod/missing-configmap")
         self.assertEqual(self.node.crisp("exec", "missing-configmap", "--", "cat", "/etc/settings/a").stdout, "b")
         self.node.crisp("delete", "--grace-period=1", "-f", example_path("missing-configmap.yaml"))
         self.node.crisp("delete", "configmap", "nowhere")
@@ -112,19 +116,17 @@ class Cli(harness.NodeTest):
             "create", "configmap", "made", "--from-literal=word=hello", f"--from-file={top}/plain.txt",
             f"--from-file=renamed={top}/bytes.bin",
         )  # fmt: skip
-        made = self.node.call(VOLUMES + "GetConfigMap", {"key": {"namespace": "default", "name": "made"}})["config_map"]
-        self.assertEqual(
-            {k: base64.b64decode(v) for k, v in made["data"].items()}, {"word": b"hello", "plain.txt": b"text\n"}
-        )
-        self.assertEqual(base64.b64decode(made["binary_data"]["renamed"]), b"\xff\x00\xfe")
+        made = json.loads(self.node.crisp("get", "configmap", "made", "-o", "json").stdout)
+        self.assertEqual(made["data"], {"word": "hello", "plain.txt": "text\n"})
+        self.assertEqual(base64.b64decode(made["binaryData"]["renamed"]), b"\xff\x00\xfe")
         described = self.node.crisp("describe", "configmap", "made").stdout
         for word in ("made", "default", "word", "hello"):
             self.assertIn(word, described)
         self.assertIn("made", self.node.crisp("get", "configmaps").stdout)
         self.node.crisp("delete", "configmap", "made")
         self.node.crisp("create", "configmap", "made", f"--from-env-file={top}/vars.env")
-        made = self.node.call(VOLUMES + "GetConfigMap", {"key": {"namespace": "default", "name": "made"}})["config_map"]
-        self.assertEqual({k: base64.b64decode(v) for k, v in made["data"].items()}, {"A": b"1", "B": b"two words"})
+        made = json.loads(self.node.crisp("get", "configmap", "made", "-o", "json").stdout)
+        self.assertEqual(made["data"], {"A": "1", "B": "two words"})
 
     def test_an_unsupported_field_is_named(self):
         manifest = "apiVersion: v1\nkind: Pod\nmetadata: {name: x}\nspec: {containers: [{name: x, image: busybox, frobnicate: 1}]}\n"

@@ -11,10 +11,8 @@ from harness import eventually
 class Environment(harness.NodeTest):
     def output(self, pod):
         """What a pod printed, once it is over."""
-        eventually(
-            lambda: any(word in self.node.crisp("get", "pods").stdout for word in ("Completed", "Succeeded")),
-            20, f"the end of {pod}",
-        )  # fmt: skip
+        self.node.crisp("wait", f"pod/{pod}", "--for=jsonpath={.status.phase}=Succeeded", "--timeout=20s")
+        self.assertIn("Completed", self.node.crisp("get", "pods").stdout)
         return self.node.crisp("logs", pod).stdout
 
     def tearDown(self):
@@ -54,6 +52,7 @@ spec:
   containers:
   - name: main
     image: busybox
+    imagePullPolicy: IfNotPresent
     command: [env]
     envFrom:
     - prefix: CM_
@@ -81,7 +80,7 @@ spec:
             self.assertIn(line, lines)
         self.assertFalse([line for line in lines if line.startswith("MAYBE")])
 
-    def test_a_missing_key_is_named_and_leaves_nothing(self):
+    def test_a_missing_key_is_named_and_starts_nothing(self):
         manifest = """
 apiVersion: v1
 kind: ConfigMap
@@ -95,15 +94,19 @@ spec:
   containers:
   - name: main
     image: busybox
+    imagePullPolicy: IfNotPresent
     env:
     - name: X
       valueFrom: {configMapKeyRef: {name: configmap, key: nokey}}
 """
-        result = self.node.crisp("apply", "-f", "-", input=manifest, check=False)
-        self.assertNotEqual(result.returncode, 0)
-        self.assertIn("nokey", result.stdout + result.stderr)
-        self.assertIn("configmap", result.stdout + result.stderr)
-        self.assertEqual(self.node.pod_ids(), [])
+        self.node.crisp("apply", "-f", "-", input=manifest)
+        eventually(
+            lambda: "CreateContainerConfigError" in self.node.crisp("get", "pod", "pod").stdout, 20, "the pod's status",
+        )  # fmt: skip
+        events = self.node.crisp("describe", "pod", "pod").stdout.split("Events:")[-1]
+        self.assertIn("nokey", events)
+        self.assertIn("configmap", events.lower())
+        self.assertEqual(self.node.container_ids(), [])
 
 
 if __name__ == "__main__":

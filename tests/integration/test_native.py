@@ -33,7 +33,7 @@ class NativeTest(harness.NodeTest):
 class Mounts(NativeTest):
     def test_the_hosts_mount_table_stays_as_it_is(self):
         for i in range(4):
-            self.node.crisp("create", "configmap", f"cm{i}", f"--from-literal=key=value{i}")
+            self.node.apply_configmap(f"cm{i}", {"key": f"value{i}"})
         volumes = [{"name": f"c{i}", "configMap": {"name": f"cm{i}"}} for i in range(4)]
         volumes += [{"name": f"m{i}", "emptyDir": {"medium": "Memory", "sizeLimit": "1Mi"}} for i in range(3)]
         volumes += [{"name": f"d{i}", "emptyDir": {}} for i in range(2)]
@@ -59,7 +59,7 @@ class Mounts(NativeTest):
         self.node.remove_all_pods()
         self.assertEqual(mountinfo(), before)
         for i in range(4):
-            self.node.crisp("delete", "configmap", f"cm{i}")
+            self.node.delete_configmap(f"cm{i}")
 
     def test_shm_is_the_pods_and_bounded(self):
         _, (one, two) = self.node.run(self.pod("shm"), self.container("one"), self.container("two"))

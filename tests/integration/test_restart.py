@@ -1,5 +1,6 @@
 """kill -9 of crispd at any moment: the next one knows every pod and can end it."""
 
+import base64
 import os
 import random
 import signal
@@ -73,18 +74,18 @@ class Restart(harness.NodeTest):
         self.assertEqual(numbers, list(range(len(numbers))))
 
     def test_configmaps_survive(self):
-        self.node.crisp("create", "configmap", "kept", "--from-literal=a=b")
+        self.node.apply_configmap("kept", {"a": "b"})
         volumes = '[{"name":"v","configMap":{"name":"kept"}}]'
         mounts = '[{"name":"v","mountPath":"/v"}]'
         pod = self.pod("kept", annotations={"io.crisp.volumes": volumes})
         container = self.container(annotations={"io.crisp.volume-mounts": mounts})
         _, (container_id,) = self.node.run(pod, container)
         self.node.restart()
-        self.assertIn("kept", self.node.crisp("get", "configmaps").stdout)
-        update = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: kept}\ndata: {a: c}\n"
-        self.node.crisp("apply", "-f", "-", input=update)
+        kept = self.node.call(harness.VOLUMES + "GetConfigMap", {"key": {"namespace": "default", "name": "kept"}})
+        self.assertEqual(base64.b64decode(kept["config_map"]["data"]["a"]), b"b")
+        self.node.apply_configmap("kept", {"a": "c"})
         eventually(lambda: self.node.sh(container_id, "cat /v/a") == "c", what="the update")
-        self.node.crisp("delete", "configmap", "kept")
+        self.node.delete_configmap("kept")
 
     def test_containerd_dies_and_comes_back(self):
         pod_id, (container_id,) = self.node.run(self.pod("engine"), self.container())

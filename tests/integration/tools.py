@@ -48,6 +48,17 @@ def crictl():
     return path
 
 
+def containerd2():
+    """containerd 2.x, with ctr and its runc shim beside it."""
+    path = os.path.join(os.environ.get("CONTAINERD2") or os.path.join(_bin_dir(), "containerd2"), "containerd")
+    if not os.access(path, os.X_OK):
+        raise unittest.SkipTest(
+            "no containerd 2.x: "
+            + os.environ.get("CONTAINERD2_MISSING", "tools/test builds it where the Go module proxy is reachable")
+        )
+    return path
+
+
 def need_root():
     if os.geteuid() != 0:
         raise unittest.SkipTest("needs root: it runs containers")
@@ -73,6 +84,19 @@ def run(*argv, check=True, timeout=120, **kwargs):
     if check and result.returncode != 0:
         raise Failed(argv, result)
     return result
+
+
+def start(*argv, **kwargs):
+    """A command in the background, for finish()."""
+    return subprocess.Popen(
+        [str(a) for a in argv], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, **kwargs
+    )
+
+
+def finish(process, timeout):
+    """Waits for it, and returns its CompletedProcess."""
+    out, err = process.communicate(timeout=timeout)
+    return subprocess.CompletedProcess(process.args, process.returncode, out, err)
 
 
 def proc_cmdline(pid):

@@ -57,6 +57,7 @@ std::string StatusFields(const std::string& status) {
                                        "NSpgid",
                                        "NSsid",
                                        "SigBlk",
+                                       "SigIgn",
                                        "SigCgt",
                                        "CapInh",
                                        "CapPrm",
@@ -89,13 +90,26 @@ std::set<std::string> MountFields(const std::string& mountinfo) {
   for (const MountInfo& mount : *table) {
     // /dev/null over a file is the container's own with runc, the host's with us.
     const bool mask = mount.root == "/null";
-    // The directory of hierarchies can be written to with runc 1.1; what it holds cannot.
+    // The directory of hierarchies can be written to with runc 1.1, whatever the spec says
+    // (what it holds cannot): of ours see CgroupIsReadOnly.
     const std::string options =
         mount.mount_point == "/sys/fs/cgroup" ? mount.options.substr(2) : mount.options;
     out.insert(absl::StrCat(mount.mount_point, ": ", mask ? "mask" : mount.fs_type, " ",
                             mask ? "" : options, " ", absl::StrJoin(mount.tags, ",")));
   }
   return out;
+}
+
+bool CgroupIsReadOnly(const std::string& mountinfo) {
+  const auto table = ParseMountInfo(mountinfo);
+  if (!table.ok()) return false;
+  for (const MountInfo& mount : *table) {
+    if (absl::StartsWith(mount.mount_point, "/sys/fs/cgroup") &&
+        !absl::StartsWith(mount.options, "ro")) {
+      return false;
+    }
+  }
+  return true;
 }
 
 // Which namespaces are the test's own.
@@ -137,6 +151,7 @@ class RuncParity : public ::testing::Test {
     auto b = Sections(RunRunc(bundle_, spec, id));
     EXPECT_EQ(StatusFields(a["status"]), StatusFields(b["status"]));
     EXPECT_EQ(MountFields(a["mounts"]), MountFields(b["mounts"]));
+    EXPECT_TRUE(CgroupIsReadOnly(a["mounts"])) << a["mounts"];
     EXPECT_EQ(SharedNamespaces(a["ns"]), SharedNamespaces(b["ns"]));
     for (const char* same : {"limits", "fds", "env", "cwd", "dev", "sys"}) {
       EXPECT_EQ(a[same], b[same]) << same;
