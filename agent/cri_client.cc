@@ -1,16 +1,10 @@
 #include "agent/cri_client.h"
 
-#include <sys/socket.h>
-#include <sys/un.h>
-
 #include <cerrno>
-#include <cstring>
 
-#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
-#include "absl/strings/strip.h"
+#include "agent/socket_probe.h"
 #include "base/sys.h"
-#include "base/unique_fd.h"
 
 namespace crisp::agent {
 namespace {
@@ -18,28 +12,9 @@ namespace {
 // ExecSync may return 16 MiB of each stream.
 constexpr int kMaxMessageBytes = 64 << 20;
 
-std::string Target(const std::string& address) {
-  return absl::StartsWith(address, "/") ? absl::StrCat("unix://", address) : address;
-}
-
-// Why the socket cannot be connected to; OK if it can, or if it is no unix socket.
-absl::Status Probe(absl::string_view target) {
-  if (!absl::ConsumePrefix(&target, "unix:")) return absl::OkStatus();
-  if (absl::StartsWith(target, "//")) target.remove_prefix(2);
-  sockaddr_un address = {};
-  address.sun_family = AF_UNIX;
-  if (target.size() >= sizeof(address.sun_path)) return ErrnoStatus(ENAMETOOLONG, "connect");
-  std::memcpy(address.sun_path, target.data(), target.size());
-  const auto fd = SysFd("socket", [] { return ::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0); });
-  if (!fd.ok()) return fd.status();
-  return Sys("connect", [&] {
-    return ::connect(fd->get(), reinterpret_cast<const sockaddr*>(&address), sizeof(address));
-  });
-}
-
 }  // namespace
 
-CriClient::CriClient(const std::string& address) : address_(Target(address)) {
+CriClient::CriClient(const std::string& address) : address_(GrpcTarget(address)) {
   grpc::ChannelArguments arguments;
   arguments.SetMaxReceiveMessageSize(kMaxMessageBytes);
   // Calls never leave the machine, whatever the environment's proxies are.
@@ -72,7 +47,7 @@ void CriClient::CancelAll() {
 
 absl::Status CriClient::Explain(const grpc::Status& status) const {
   if (status.error_code() == grpc::StatusCode::UNAVAILABLE) {
-    const absl::Status probe = Probe(address_);
+    const absl::Status probe = ProbeSocket(address_);
     switch (ErrnoOf(probe)) {
       case 0:
         break;  // Something answers there: the server's own words count.

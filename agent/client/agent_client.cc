@@ -6,7 +6,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
-#include "agent/client/socket_probe.h"
+#include "agent/socket_probe.h"
 #include "api/agent/v1/agent.grpc.pb.h"
 #include "base/status_macros.h"
 #include "base/sys.h"
@@ -26,7 +26,7 @@ constexpr char kFromServer[] = "crisp.agent/from-server";
 
 absl::Status Explain(const std::string& address, const grpc::Status& status) {
   if (status.error_code() == grpc::StatusCode::UNAVAILABLE) {
-    switch (const absl::Status probe = ProbeSocket(address); ErrnoOf(probe)) {
+    switch (const absl::Status probe = agent::ProbeSocket(address); ErrnoOf(probe)) {
       case 0:
         break;  // Something answers there: its own words count.
       case EACCES:
@@ -120,7 +120,7 @@ struct AgentClient::Rpc {
       if (status.ok()) return reply;
       // Refused before it began: the call may be made again, whatever it does.
       if (status.error_code() == grpc::StatusCode::UNAVAILABLE && absl::Now() < give_up &&
-          ProbeSocket(address).ok()) {
+          agent::ProbeSocket(address).ok()) {
         absl::SleepFor(kRetry);
         continue;
       }
@@ -189,7 +189,7 @@ class GrpcWatch : public AgentWatch {
 }  // namespace
 
 AgentClient::AgentClient(const std::string& address)
-    : address_(GrpcTarget(address)), rpc_(std::make_shared<Rpc>(address_)) {}
+    : address_(agent::GrpcTarget(address)), rpc_(std::make_shared<Rpc>(address_)) {}
 
 AgentClient::~AgentClient() = default;
 

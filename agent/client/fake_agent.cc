@@ -16,9 +16,9 @@
 #include "absl/strings/str_split.h"
 #include "absl/synchronization/mutex.h"
 #include "absl/time/clock.h"
+#include "agent/objects/selector.h"
 #include "agent/output/fields.h"
 #include "agent/output/kinds.h"
-#include "agent/output/label_selector.h"
 #include "api/agent/v1/agent.grpc.pb.h"
 #include "api/cri/v1/api.grpc.pb.h"
 #include "api/images/v1/images.grpc.pb.h"
@@ -49,8 +49,8 @@ bool Matches(const v1::Selection& selection, const Json& object) {
   if (Text(object, "kind") != selection.kind()) return false;
   if (!selection.namespace_().empty() && Namespace(object) != selection.namespace_()) return false;
   if (!selection.name().empty() && Name(object) != selection.name()) return false;
-  const auto labels = agent::LabelSelector::Parse(selection.label_selector());
-  if (!labels.ok() || !labels->Matches(TextMap(object, "metadata.labels"))) return false;
+  const auto labels = agent::Selector::Parse(selection.label_selector());
+  if (!labels.ok() || !labels->Matches(object)) return false;
   for (const absl::string_view part :
        absl::StrSplit(selection.field_selector(), ',', absl::SkipEmpty())) {
     const std::pair<std::string, std::string> field = absl::StrSplit(part, absl::MaxSplits('=', 1));

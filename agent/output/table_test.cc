@@ -5,15 +5,11 @@
 #include <sstream>
 
 #include "agent/output/elastic_tabs.h"
-#include "agent/output/label_selector.h"
 #include "agent/output/line_prefix.h"
 #include "base/status_matchers.h"
 
 namespace crisp::cli {
 namespace {
-
-using ::crisp::agent::LabelSelector;
-using Labels = std::map<std::string, std::string>;
 
 TEST(TableTest, AlignsColumns) {
   EXPECT_EQ(
@@ -65,37 +61,6 @@ TEST(TableTest, AgesAsKubectlPrintsThem) {
                {19800, "5h30m"},  {28800, "8h"},  {172799, "47h"},    {172800, "2d"},
                {183600, "2d3h"},  {691200, "8d"}, {34560000, "400d"}, {63072000, "2y"}};
   for (const auto& test : cases) EXPECT_EQ(FormatAge(absl::Seconds(test.seconds)), test.text);
-}
-
-TEST(LabelSelectorTest, SelectsAsKubectlDoes) {
-  const Labels labels = {{"app", "web"}, {"tier", "front"}};
-  const struct {
-    const char* selector;
-    bool matches;
-  } cases[] = {{"", true},
-               {"app=web", true},
-               {"app==web", true},
-               {"app=db", false},
-               {"app!=db", true},
-               {"app!=web", false},
-               {"gone!=x", true},
-               {"app=web,tier=front", true},
-               {"app=web,tier=back", false},
-               {"app", true},
-               {"gone", false},
-               {"!gone", true},
-               {"!app", false},
-               {"app in (db, web)", true},
-               {"app in (db)", false},
-               {"app notin (db,cache),tier", true},
-               {"gone notin (a)", true}};
-  for (const auto& test : cases) {
-    ASSERT_OK_AND_ASSIGN(const LabelSelector selector, LabelSelector::Parse(test.selector));
-    EXPECT_EQ(selector.Matches(labels), test.matches) << test.selector;
-  }
-  for (const char* bad : {"=x", "a b", "app in (x", "app of (x)", ",", "a=b=c"}) {
-    EXPECT_FALSE(LabelSelector::Parse(bad).ok()) << bad;
-  }
 }
 
 }  // namespace

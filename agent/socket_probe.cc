@@ -1,4 +1,4 @@
-#include "agent/client/socket_probe.h"
+#include "agent/socket_probe.h"
 
 #include <sys/socket.h>
 #include <sys/un.h>
@@ -12,7 +12,7 @@
 #include "base/sys.h"
 #include "base/unique_fd.h"
 
-namespace crisp::cli {
+namespace crisp::agent {
 
 std::string GrpcTarget(const std::string& address) {
   return absl::StartsWith(address, "/") ? absl::StrCat("unix://", address) : address;
@@ -32,4 +32,4 @@ absl::Status ProbeSocket(absl::string_view target) {
   });
 }
 
-}  // namespace crisp::cli
+}  // namespace crisp::agent
