@@ -6,7 +6,6 @@
 
 #include "agent/output/elastic_tabs.h"
 #include "agent/output/line_prefix.h"
-#include "base/status_matchers.h"
 
 namespace crisp::cli {
 namespace {
