@@ -143,7 +143,7 @@ TEST_F(ProbeRunnerTest, Tcp) {
   const ProbeOutcome refused = Run(action);
   EXPECT_EQ(refused.result, Result::kFailure);
   EXPECT_THAT(refused.output, HasSubstr("dial tcp 127.0.0.1:"));
-  EXPECT_THAT(refused.output, HasSubstr("Connection refused"));
+  EXPECT_THAT(refused.output, HasSubstr(": connect: connection refused"));
 }
 
 TEST_F(ProbeRunnerTest, Exec) {

@@ -4,8 +4,12 @@
 #include <poll.h>
 #include <sys/socket.h>
 
+#include <cerrno>
+#include <cstring>
 #include <memory>
 
+#include "absl/strings/ascii.h"
+#include "absl/strings/cord.h"
 #include "absl/strings/str_cat.h"
 #include "base/clock.h"
 #include "base/status_macros.h"
@@ -15,13 +19,24 @@
 namespace crisp::agent {
 namespace {
 
+// In kubelet's words, which people search for.
+absl::Status Refused(int error, const std::string& what) {
+  const absl::Status kept = ErrnoStatus(error, what);
+  absl::Status status(
+      kept.code(),
+      absl::StrCat(what, ": connect: ", absl::AsciiStrToLower(::strerrordesc_np(error))));
+  kept.ForEachPayload(
+      [&](absl::string_view type, const absl::Cord& value) { status.SetPayload(type, value); });
+  return status;
+}
+
 absl::Status ConnectOne(const addrinfo& to, const std::string& what, absl::Duration deadline) {
   CRISP_ASSIGN_OR_RETURN(const UniqueFd fd, SysFd("socket", [&] {
                            return ::socket(to.ai_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK,
                                            0);
                          }));
   if (::connect(fd.get(), to.ai_addr, to.ai_addrlen) == 0) return absl::OkStatus();
-  if (errno != EINPROGRESS) return ErrnoStatus(errno, what);
+  if (errno != EINPROGRESS) return Refused(errno, what);
   while (true) {
     const int64_t left = absl::ToInt64Milliseconds(deadline - Clock::Real()->Steady());
     if (left <= 0) return absl::DeadlineExceededError(absl::StrCat(what, ": i/o timeout"));
@@ -33,7 +48,7 @@ absl::Status ConnectOne(const addrinfo& to, const std::string& what, absl::Durat
     socklen_t size = sizeof(error);
     CRISP_RETURN_IF_ERROR(Sys(
         "getsockopt", [&] { return ::getsockopt(fd.get(), SOL_SOCKET, SO_ERROR, &error, &size); }));
-    return error == 0 ? absl::OkStatus() : ErrnoStatus(error, what);
+    return error == 0 ? absl::OkStatus() : Refused(error, what);
   }
 }
 
