@@ -11,6 +11,7 @@
 #include "absl/strings/str_cat.h"
 #include "base/safe_path.h"
 #include "base/status_matchers.h"
+#include "base/sys.h"
 
 namespace crisp::cri {
 namespace {
