@@ -232,9 +232,17 @@ absl::Status ContainerdDriver::Start(const std::string& id) {
   tasks::StartRequest request;
   request.set_container_id(id);
   tasks::StartResponse response;
-  return Annotate(FromRuntime(containerd_->tasks().Start(
-                      containerd_->Context(options_.start_timeout).get(), request, &response)),
-                  "start ", id);
+  absl::Status started = FromRuntime(containerd_->tasks().Start(
+      containerd_->Context(options_.start_timeout).get(), request, &response));
+  if (absl::IsInternal(started)) {
+    // runc has no code of its own for it.
+    const auto state = State(id);
+    if (state.ok() &&
+        (state->status == TaskStatus::kRunning || state->status == TaskStatus::kPaused)) {
+      started = absl::FailedPreconditionError(started.message());
+    }
+  }
+  return Annotate(started, "start ", id);
 }
 
 absl::Status ContainerdDriver::Kill(const std::string& id, int signal, bool all) {

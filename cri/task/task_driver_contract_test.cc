@@ -145,8 +145,6 @@ TEST_P(TaskStatesTest, EachMoveIsMadeOnceAndTheEndToldOnce) {
   EXPECT_THAT(driver_->Create(spec), StatusIs(absl::StatusCode::kAlreadyExists));
   EXPECT_EQ(driver_->State(id_)->status, TaskStatus::kCreated);
   EXPECT_EQ(driver_->State(id_)->pid, pid);
-  EXPECT_THAT(driver_->ExecSync(id_, DriverTestEnv::ProcessJson({"true"}), kNone),
-              StatusIs(absl::StatusCode::kFailedPrecondition));
   ASSERT_OK(driver_->Start(id_));
   EXPECT_EQ(driver_->State(id_)->status, TaskStatus::kRunning);
   EXPECT_THAT(driver_->Start(id_), StatusIs(absl::StatusCode::kFailedPrecondition));

@@ -56,6 +56,8 @@ void At(Step step) {
 absl::Status LeaveShim(std::vector<int> kept) {
   CRISP_RETURN_IF_ERROR(
       Sys("make undumpable", [] { return ::prctl(PR_SET_DUMPABLE, 0, 0, 0, 0); }));
+  // A hook need not read its state.
+  ::signal(SIGPIPE, SIG_IGN);
   kept.insert(kept.end(), {0, 1, 2});
   std::sort(kept.begin(), kept.end());
   unsigned next = 0;

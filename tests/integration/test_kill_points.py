@@ -81,6 +81,8 @@ class KillPoints(unittest.TestCase):
         info = cls.node.crictl_json("inspect", cls.bystander)
         cls.bystander_pid = int(info["info"]["pid"])
         cls.bystander_start = start_time(cls.bystander_pid)
+        # What it runs comes and goes, and is no leak.
+        cls.node.ids -= {cls.bystander_pod, cls.bystander}
         cls.clean = leaks.snapshot(cls.node)
 
     @classmethod
@@ -100,6 +102,7 @@ class KillPoints(unittest.TestCase):
         config["metadata"]["name"] = name
         config["log_path"] = f"{name}/0.log"
         config["command"] = ["sh", "-c", script]
+        config["envs"] = []  # Values are bytes, which crictl and JSON spell differently.
         config["annotations"]["io.crisp.volume-mounts"] = json.dumps([{"name": "memory", "mountPath": "/scratch"}])
         return config
 
@@ -134,7 +137,7 @@ class KillPoints(unittest.TestCase):
         """Begins one step of a life; (whether it is through, its answer)."""
         if make is None:
             argv = [
-                tools.crictl(), "-r", self.node.endpoint, "-i", self.node.endpoint, "-t", "20s",
+                "nsenter", f"--net=/proc/{self.node.holder.pid}/ns/net", tools.crictl(), "-r", self.node.endpoint, "-i", self.node.endpoint, "-t", "20s",
                 "exec", self.ids["polite"], "sh", "-c", "exit 0",
             ]  # fmt: skip
             process = tools.start(*argv)
@@ -214,13 +217,14 @@ class KillPoints(unittest.TestCase):
     def pods(self):
         items = self.call("ListPodSandbox", {}).get("items", [])
         found = [item for item in items if item["id"] != self.bystander_pod]
-        self.node.ids.update(item["id"] for item in items)
+        self.node.ids.update(item["id"] for item in found)
         return found
 
     def containers(self):
         items = self.call("ListContainers", {}).get("containers", [])
-        self.node.ids.update(item["id"] for item in items)
-        return [item for item in items if item["id"] != self.bystander]
+        found = [item for item in items if item["id"] != self.bystander]
+        self.node.ids.update(item["id"] for item in found)
+        return found
 
     def status(self, container_id):
         return self.call("ContainerStatus", {"container_id": container_id})["status"]

@@ -97,11 +97,12 @@ TEST(Descriptors, AreTheStreamsAlone) {
   TestBundle bundle;
   const UniqueFd leaked(::open("/etc/hostname", O_RDONLY));  // Without O_CLOEXEC.
   // ls opens the directory as descriptor 3.
-  Json spec = bundle.Spec("ls -l /proc/$$/fd | wc -l; ls /proc/self/fd; sleep 100");
+  Json spec = bundle.Spec("ls -l /proc/$$/fd | wc -l; ls /proc/self/fd; : > /done; sleep 100");
   ASSERT_OK_AND_ASSIGN(auto container, TestProcess::Create(RequestFor(bundle, spec)));
   ASSERT_OK(container->Start());
   const RunResult exec = RunToEnd(ExecFor(*container, spec, "ls /proc/self/fd"));
   EXPECT_EQ(exec.out, "0\n1\n2\n3\n");
+  while (::access(bundle.Path("rootfs/done").c_str(), F_OK) != 0) ::usleep(1000);
   container->Kill();
   EXPECT_THAT(container->Output(), HasSubstr("0\n1\n2\n3\n"));
 }
