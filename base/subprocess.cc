@@ -4,6 +4,7 @@
 #include <poll.h>
 #include <signal.h>
 #include <spawn.h>
+#include <sys/mman.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -14,6 +15,7 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
+#include "base/file.h"
 #include "base/status_macros.h"
 #include "base/sys.h"
 #include "base/unique_fd.h"
@@ -32,6 +34,15 @@ absl::StatusOr<Pipe> MakePipe() {
   int fds[2];
   CRISP_RETURN_IF_ERROR(Sys("pipe", [&] { return ::pipe2(fds, O_CLOEXEC); }));
   return Pipe{UniqueFd(fds[0]), UniqueFd(fds[1])};
+}
+
+// What the child reads. No pipe: one that a child closes unread would end us with SIGPIPE.
+absl::StatusOr<UniqueFd> MakeInput(const std::string& data) {
+  CRISP_ASSIGN_OR_RETURN(
+      UniqueFd fd, SysFd("memfd_create", [] { return ::memfd_create("stdin", MFD_CLOEXEC); }));
+  CRISP_RETURN_IF_ERROR(WriteAll(fd.get(), data));
+  CRISP_RETURN_IF_ERROR(SysValue("lseek", [&] { return ::lseek(fd.get(), 0, SEEK_SET); }).status());
+  return fd;
 }
 
 std::vector<char*> Pointers(const std::vector<std::string>& strings) {
@@ -85,16 +96,11 @@ int ExitCode(int wait_status) {
 // pipes open must not hold us.
 class Conversation {
  public:
-  Conversation(const ProcessSpec& spec, Pipe in, Pipe out, Pipe err, int pidfd)
-      : spec_(spec),
-        in_(std::move(in.write)),
-        out_(std::move(out.read)),
-        err_(std::move(err.read)),
-        pidfd_(pidfd) {
-    for (int fd : {in_.get(), out_.get(), err_.get()}) {
+  Conversation(const ProcessSpec& spec, UniqueFd out, UniqueFd err, int pidfd)
+      : spec_(spec), out_(std::move(out)), err_(std::move(err)), pidfd_(pidfd) {
+    for (int fd : {out_.get(), err_.get()}) {
       ::fcntl(fd, F_SETFL, ::fcntl(fd, F_GETFL) | O_NONBLOCK);
     }
-    if (spec_.stdin_data.empty()) in_.reset();
   }
 
   absl::Status Run(ProcessResult* result) {
@@ -107,20 +113,17 @@ class Conversation {
         return absl::DeadlineExceededError(absl::StrCat(ProgramOf(spec_), " ran longer than ",
                                                         absl::FormatDuration(spec_.timeout)));
       }
-      pollfd fds[] = {{in_.get(), POLLOUT, 0},
-                      {out_.get(), POLLIN, 0},
-                      {err_.get(), POLLIN, 0},
-                      {exited ? -1 : pidfd_, POLLIN, 0}};
+      pollfd fds[] = {
+          {out_.get(), POLLIN, 0}, {err_.get(), POLLIN, 0}, {exited ? -1 : pidfd_, POLLIN, 0}};
       const auto timeout_ms =
           static_cast<int>(std::min<int64_t>(absl::ToInt64Milliseconds(left) + 1, 1 << 30));
       CRISP_ASSIGN_OR_RETURN(const int ready, SysValue("poll", [&] {
-                               return ::poll(fds, 4, exited ? 0 : timeout_ms);
+                               return ::poll(fds, 3, exited ? 0 : timeout_ms);
                              }));
       if (exited && ready == 0) break;
-      if (fds[0].revents != 0) Feed();
-      if (fds[1].revents != 0) Drain(&out_, &result->out);
-      if (fds[2].revents != 0) Drain(&err_, &result->err);
-      if (fds[3].revents != 0) exited = true;
+      if (fds[0].revents != 0) Drain(&out_, &result->out);
+      if (fds[1].revents != 0) Drain(&err_, &result->err);
+      if (fds[2].revents != 0) exited = true;
       if (result->out.size() > spec_.max_output_bytes) {
         return absl::ResourceExhaustedError(
             absl::StrCat(ProgramOf(spec_), " wrote more than ", spec_.max_output_bytes, " bytes"));
@@ -133,14 +136,6 @@ class Conversation {
   }
 
  private:
-  void Feed() {
-    const absl::string_view rest = absl::string_view(spec_.stdin_data).substr(fed_);
-    const ssize_t n = ::write(in_.get(), rest.data(), rest.size());
-    if (n > 0) fed_ += static_cast<size_t>(n);
-    const bool broken = n < 0 && errno != EAGAIN && errno != EINTR;
-    if (broken || fed_ == spec_.stdin_data.size()) in_.reset();
-  }
-
   void Drain(UniqueFd* fd, std::string* into) {
     char buffer[16 << 10];
     const ssize_t n = ::read(fd->get(), buffer, sizeof(buffer));
@@ -152,9 +147,8 @@ class Conversation {
   }
 
   const ProcessSpec& spec_;
-  UniqueFd in_, out_, err_;
+  UniqueFd out_, err_;
   const int pidfd_;
-  size_t fed_ = 0;
 };
 
 }  // namespace
@@ -163,12 +157,11 @@ absl::StatusOr<ProcessResult> RunProcess(const ProcessSpec& spec) {
   if (spec.argv.empty() || !absl::StartsWith(ProgramOf(spec), "/")) {
     return absl::InvalidArgumentError("the program must be an absolute path");
   }
-  CRISP_ASSIGN_OR_RETURN(Pipe in, MakePipe());
+  CRISP_ASSIGN_OR_RETURN(UniqueFd in, MakeInput(spec.stdin_data));
   CRISP_ASSIGN_OR_RETURN(Pipe out, MakePipe());
   CRISP_ASSIGN_OR_RETURN(Pipe err, MakePipe());
-  CRISP_ASSIGN_OR_RETURN(const pid_t pid,
-                         Spawn(spec, in.read.get(), out.write.get(), err.write.get()));
-  in.read.reset();
+  CRISP_ASSIGN_OR_RETURN(const pid_t pid, Spawn(spec, in.get(), out.write.get(), err.write.get()));
+  in.reset();
   out.write.reset();
   err.write.reset();
   auto reap = [pid] {
@@ -185,7 +178,7 @@ absl::StatusOr<ProcessResult> RunProcess(const ProcessSpec& spec) {
                          SysFd("pidfd_open", [&] { return ::syscall(SYS_pidfd_open, pid, 0); }));
   ProcessResult result;
   CRISP_RETURN_IF_ERROR(
-      Conversation(spec, std::move(in), std::move(out), std::move(err), pidfd.get()).Run(&result));
+      Conversation(spec, std::move(out.read), std::move(err.read), pidfd.get()).Run(&result));
   std::move(abandon).Cancel();
   result.exit_code = ExitCode(reap());
   return result;

@@ -76,6 +76,16 @@ TEST(SubprocessTest, AGrandchildThatKeepsThePipeDoesNotHoldUs) {
   EXPECT_LT(absl::Now() - start, absl::Seconds(4));
 }
 
+// A child that ended before it was fed ended us, too, where SIGPIPE was not ignored.
+TEST(SubprocessTest, AChildThatReadsNothingHarmsNobody) {
+  ProcessSpec spec{.argv = {"/bin/true"}};
+  spec.stdin_data.assign(1 << 20, 'x');
+  for (int i = 0; i < 20; ++i) {
+    ASSERT_OK_AND_ASSIGN(const ProcessResult result, RunProcess(spec));
+    EXPECT_EQ(result.exit_code, 0);
+  }
+}
+
 TEST(SubprocessTest, MissingBinary) {
   ProcessSpec spec;
   spec.argv = {"/nonexistent/plugin"};
