@@ -116,12 +116,13 @@ struct Undo {
 // Clones init into `flags` after `join`, which may leave the caller where it cannot
 // come back from: then a process in between does both, and is gone.
 template <typename F>
-absl::StatusOr<Sibling> CloneAfter(F join, bool stay_behind, uint64_t flags, int cgroup,
-                                   const SocketPair& sync) {
+absl::StatusOr<Sibling> CloneAfter(F join, bool stay_behind, uint64_t flags, int cgroup) {
   if (!stay_behind) {
     CRISP_RETURN_IF_ERROR(join());
     return CloneSibling(flags, cgroup);
   }
+  // A pair of its own: an exec's init speaks at once, and may do so before it is told of.
+  CRISP_ASSIGN_OR_RETURN(SocketPair birth, MakeSocketPair());
   CRISP_ASSIGN_OR_RETURN(const Sibling between, CloneSibling(0, -1));
   if (between.pid == 0) {
     const absl::Status joined = join();
@@ -133,13 +134,14 @@ absl::StatusOr<Sibling> CloneAfter(F join, bool stay_behind, uint64_t flags, int
       message.kind = MessageKind::kCreated;
       message.pid = init->pid;
       message.fds.push_back(std::move(init->pidfd));
-      (void)SendMessage(sync.second.get(), message);
+      (void)SendMessage(birth.second.get(), message);
     } else {
-      (void)SendFailure(sync.second.get(), Step::kClone, init.status());
+      (void)SendFailure(birth.second.get(), Step::kClone, init.status());
     }
     ::_exit(0);
   }
-  CRISP_ASSIGN_OR_RETURN(Message born, Expect(sync.first.get(), MessageKind::kCreated));
+  birth.second.reset();
+  CRISP_ASSIGN_OR_RETURN(Message born, Expect(birth.first.get(), MessageKind::kCreated));
   if (born.fds.size() != 1) return absl::DataLossError("a process without a descriptor");
   return Sibling{born.pid, std::move(born.fds[0])};
 }
@@ -264,7 +266,7 @@ absl::Status LaunchContainer(const ContainerLaunch& request, const cgroup::Hiera
             }
             return JoinNamespace(namespaces.user.get(), CLONE_NEWUSER);
           },
-          joins_user, namespaces.clone_flags, unified.get(), sync));
+          joins_user, namespaces.clone_flags, unified.get()));
   if (child.pid == 0) {
     sync.first.reset();  // Or init would never see that the worker is gone.
     RunContainerInit(std::move(init));
@@ -383,7 +385,7 @@ absl::Status LaunchExec(const ExecLaunch& request, const cgroup::Hierarchies& ho
                                                 return ::setns(container, born_in);
                                               });
                                             },
-                                            init.user_namespace, 0, unified.get(), sync));
+                                            init.user_namespace, 0, unified.get()));
   if (child.pid == 0) {
     sync.first.reset();
     RunExecInit(std::move(init));
