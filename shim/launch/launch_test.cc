@@ -587,8 +587,11 @@ TEST(Launch, Execs) {
   const Json spec = bundle.Spec("sleep 100");
   ASSERT_OK_AND_ASSIGN(auto container, TestProcess::Create(RequestFor(bundle, spec)));
   ASSERT_OK(container->Start());
-  RunResult result = RunToEnd(
-      ExecFor(*container, spec, "hostname; cat /proc/1/comm; cat /proc/self/cgroup; exit 3"));
+  // Start says go; the program is there a moment later.
+  RunResult result = RunToEnd(ExecFor(
+      *container, spec,
+      "i=0; until grep -q sleep /proc/1/comm || [ $((i += 1)) = 500 ]; do sleep 0.01; done; "
+      "hostname; cat /proc/1/comm; cat /proc/self/cgroup; exit 3"));
   ASSERT_OK(result.status);
   EXPECT_THAT(result.out, HasSubstr("crisp-test\nsleep\n"));
   EXPECT_EQ(result.exit_code, 3);
