@@ -424,7 +424,7 @@ TEST(Launch, AContainerJoinsThePodsUserNamespace) {
   Json spec = UserNamespaceSpec(other, "cat /proc/self/uid_map; id -u; sleep 100");
   spec["linux"].erase("uidMappings");
   spec["linux"].erase("gidMappings");
-  for (const char* type : {"user", "network", "ipc", "uts"}) {
+  for (const char* type : {"user", "pid", "network", "ipc", "uts"}) {
     const std::string file = type == std::string("network") ? "net" : type;
     JoinNamespaceIn(&spec, type, absl::StrCat("/proc/", pause->pid(), "/ns/", file));
   }
@@ -432,6 +432,9 @@ TEST(Launch, AContainerJoinsThePodsUserNamespace) {
   request.mounts_from = pause->pid();
   ASSERT_OK_AND_ASSIGN(auto container, TestProcess::Create(request));
   ASSERT_OK(container->Start());
+  // By its pid on the host, whatever it is called in the pod.
+  EXPECT_THAT(ReadFile(absl::StrCat("/proc/", container->pid(), "/cgroup"), 65536),
+              IsOkAndHolds(HasSubstr(spec["linux"]["cgroupsPath"].get<std::string>())));
   const RunResult exec =
       RunToEnd(ExecFor(*container, spec, "id -u; cat /proc/self/uid_map; hostname"));
   ASSERT_OK(exec.status);

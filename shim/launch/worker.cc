@@ -245,19 +245,19 @@ absl::Status LaunchContainer(const ContainerLaunch& request, const cgroup::Hiera
     CRISP_RETURN_IF_ERROR(keep_ours(CLONE_NEWTIME, "time"));
     CRISP_RETURN_IF_ERROR(MakeTimeNamespace(spec.time_offsets));
   }
-  if (namespaces.pid.ok()) {
-    CRISP_RETURN_IF_ERROR(keep_ours(CLONE_NEWPID, "pid"));
-    CRISP_RETURN_IF_ERROR(JoinNamespace(namespaces.pid.get(), CLONE_NEWPID));
-  }
-  At(Step::kClone);
   const bool joins_user = namespaces.user.ok();
-  CRISP_ASSIGN_OR_RETURN(
-      Sibling child, CloneAfter(
-                         [&]() -> absl::Status {
-                           return joins_user ? JoinNamespace(namespaces.user.get(), CLONE_NEWUSER)
-                                             : absl::OkStatus();
-                         },
-                         joins_user, namespaces.clone_flags, unified.get(), sync));
+  if (namespaces.pid.ok() && !joins_user) CRISP_RETURN_IF_ERROR(keep_ours(CLONE_NEWPID, "pid"));
+  // The pid namespace by whoever clones, or what the clone is called there would count as
+  // its pid here.
+  const auto join = [&]() -> absl::Status {
+    if (namespaces.pid.ok()) {
+      CRISP_RETURN_IF_ERROR(JoinNamespace(namespaces.pid.get(), CLONE_NEWPID));
+    }
+    return joins_user ? JoinNamespace(namespaces.user.get(), CLONE_NEWUSER) : absl::OkStatus();
+  };
+  At(Step::kClone);
+  CRISP_ASSIGN_OR_RETURN(Sibling child,
+                         CloneAfter(join, joins_user, namespaces.clone_flags, unified.get(), sync));
   if (child.pid == 0) {
     sync.first.reset();  // Or init would never see that the worker is gone.
     RunContainerInit(std::move(init));
