@@ -1,12 +1,19 @@
 #include "cri/streaming/channel_codec.h"
 
+#include <algorithm>
+
+#include "absl/algorithm/container.h"
+#include "absl/strings/ascii.h"
 #include "absl/strings/escaping.h"
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 
 namespace crisp::cri {
 namespace {
 
 constexpr uint8_t kCloseChannel = 255;
+
+bool InBase64(char c) { return absl::ascii_isalnum(c) || c == '+' || c == '/' || c == '='; }
 
 }  // namespace
 
@@ -34,6 +41,14 @@ absl::Status ChannelDecoder::Feed(absl::string_view bytes, bool last) {
 }
 
 absl::Status ChannelDecoder::Text(absl::string_view bytes, bool last) {
+  // More than the library asks for: it passes over white space, and would take an end in
+  // the middle for the end of a piece.
+  const size_t end = bytes.find_first_not_of('=', std::min(bytes.find('='), bytes.size()));
+  if (end != bytes.npos || (padded_ && bytes.find_first_not_of('=') != bytes.npos) ||
+      !absl::c_all_of(bytes, InBase64)) {
+    return absl::InvalidArgumentError("a message is not base64");
+  }
+  padded_ = !last && (padded_ || absl::StrContains(bytes, '='));
   std::string text = std::exchange(quad_, "");
   absl::StrAppend(&text, bytes);
   const size_t left = last ? 0 : text.size() % 4;

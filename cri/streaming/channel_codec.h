@@ -43,7 +43,8 @@ class ChannelDecoder {
   const Handler handler_;
   bool begun_ = false;  // The message's channel is known.
   uint8_t channel_ = 0;
-  std::string quad_;  // Up to three characters of base64 that do not yet make bytes.
+  std::string quad_;     // Up to three characters of base64 that do not yet make bytes.
+  bool padded_ = false;  // The message has come to its padding.
 };
 
 // A message of ours, without WebSocket's own framing.

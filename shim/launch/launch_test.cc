@@ -425,7 +425,7 @@ TEST(Launch, AContainerJoinsThePodsUserNamespace) {
   Json spec = UserNamespaceSpec(other, "cat /proc/self/uid_map; id -u; sleep 100");
   spec["linux"].erase("uidMappings");
   spec["linux"].erase("gidMappings");
-  for (const char* type : {"user", "network", "ipc", "uts", "pid"}) {
+  for (const char* type : {"user", "pid", "network", "ipc", "uts"}) {
     const std::string file = type == std::string("network") ? "net" : type;
     JoinNamespaceIn(&spec, type, absl::StrCat("/proc/", pause->pid(), "/ns/", file));
   }
@@ -433,6 +433,9 @@ TEST(Launch, AContainerJoinsThePodsUserNamespace) {
   request.mounts_from = pause->pid();
   ASSERT_OK_AND_ASSIGN(auto container, TestProcess::Create(request));
   ASSERT_OK(container->Start());
+  // By its pid on the host, whatever it is called in the pod.
+  EXPECT_THAT(ReadFile(absl::StrCat("/proc/", container->pid(), "/cgroup"), 65536),
+              IsOkAndHolds(HasSubstr(spec["linux"]["cgroupsPath"].get<std::string>())));
   // Often: the worker used to be told of init by init and by the process in between on one
   // socket, and which came first was chance.
   for (int i = 0; i < 20; ++i) {

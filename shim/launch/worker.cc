@@ -249,24 +249,18 @@ absl::Status LaunchContainer(const ContainerLaunch& request, const cgroup::Hiera
     CRISP_RETURN_IF_ERROR(MakeTimeNamespace(spec.time_offsets));
   }
   const bool joins_user = namespaces.user.ok();
-  if (namespaces.pid.ok() && !joins_user) {
-    CRISP_RETURN_IF_ERROR(keep_ours(CLONE_NEWPID, "pid"));
-    CRISP_RETURN_IF_ERROR(JoinNamespace(namespaces.pid.get(), CLONE_NEWPID));
-  }
+  if (namespaces.pid.ok() && !joins_user) CRISP_RETURN_IF_ERROR(keep_ours(CLONE_NEWPID, "pid"));
+  // The pid namespace by whoever clones, or what the clone is called there would count as
+  // its pid here.
+  const auto join = [&]() -> absl::Status {
+    if (namespaces.pid.ok()) {
+      CRISP_RETURN_IF_ERROR(JoinNamespace(namespaces.pid.get(), CLONE_NEWPID));
+    }
+    return joins_user ? JoinNamespace(namespaces.user.get(), CLONE_NEWUSER) : absl::OkStatus();
+  };
   At(Step::kClone);
-  CRISP_ASSIGN_OR_RETURN(
-      Sibling child,
-      CloneAfter(
-          [&]() -> absl::Status {
-            if (!joins_user) return absl::OkStatus();
-            // Not before: the process in between would be born in it, and tell
-            // of init by its number in there.
-            if (namespaces.pid.ok()) {
-              CRISP_RETURN_IF_ERROR(JoinNamespace(namespaces.pid.get(), CLONE_NEWPID));
-            }
-            return JoinNamespace(namespaces.user.get(), CLONE_NEWUSER);
-          },
-          joins_user, namespaces.clone_flags, unified.get()));
+  CRISP_ASSIGN_OR_RETURN(Sibling child,
+                         CloneAfter(join, joins_user, namespaces.clone_flags, unified.get()));
   if (child.pid == 0) {
     sync.first.reset();  // Or init would never see that the worker is gone.
     RunContainerInit(std::move(init));

@@ -7,9 +7,10 @@ every step, with somebody killed there. After each: crispd answers and lists wha
 what was interrupted can be done again, stop and remove work, twice, and nothing is left.
 A pod that has nothing to do with it runs on, and its log goes on, throughout.
 
-tools/test kills at every step who reached it, and one of the others in turn;
-CRISP_NIGHTLY=1 kills every one of them at every step. CRISP_KILL_POINTS=REGEX runs only
-the steps it matches.
+tools/test kills who reached a step, at the last time that a life passes it (a container's
+launch, not pause's), and at every eighth step one of the others, in turn; CRISP_NIGHTLY=1 kills
+every one of them whenever any step is passed. CRISP_KILL_POINTS=REGEX runs only the steps it
+matches.
 """
 
 import json
@@ -405,6 +406,9 @@ class KillPoints(unittest.TestCase):
 
     def run_all(self, choose):
         order, _ = self.life()
+        if not NIGHTLY:
+            last = dict(order)
+            order = [(step, passes) for step, passes in order if last[step] == passes]
         failed, ran = [], 0
         began = time.monotonic()
         for index, (step, passes) in enumerate(order):
@@ -418,7 +422,7 @@ class KillPoints(unittest.TestCase):
                     failed.append(f"{case}: {e}\n--- crispd\n{self.node.log_tail(12)}")
                     print(f"      FAILED: {failed[-1]}", file=sys.stderr, flush=True)
                     self.recover()
-        print(f"      {ran} kills at {len(order)} steps in {time.monotonic() - began:.0f} s", flush=True)
+        print(f"      {ran} kills, {len(order)} steps in all, in {time.monotonic() - began:.0f} s", flush=True)
         self.check_bystanders_log()
         self.assertEqual(failed, [], f"{len(failed)} of {ran + len(failed)} cases failed")
 
@@ -445,7 +449,7 @@ class KillPoints(unittest.TestCase):
 
     def test_somebody_else_is_killed_there(self):
         others = VICTIMS[1:]
-        self.run_all(lambda index: others if NIGHTLY else [others[index % len(others)]])
+        self.run_all(lambda index: others if NIGHTLY else [others[index // 8 % len(others)]] if index % 8 == 0 else [])
 
 
 if __name__ == "__main__":
