@@ -62,7 +62,8 @@ class ContainerdCri(unittest.TestCase):
         differences = []
         for name in sorted(theirs.keys() | ours.keys()):
             pair = [specs[name].outcome if name in specs else "missing" for specs in (theirs, ours)]
-            if pair[0] != pair[1]:
+            # runc before 1.2 has no idmapped mounts, for which its specs are skipped.
+            if pair[0] != pair[1] and pair != ["skipped", "passed"]:
                 text = ours[name].text if name in ours else ""
                 differences.append(f"{pair[0]} with runc, {pair[1]} with crisp: {name}\n    {text[:3000]}")
         self.assertEqual(differences, [], log)
