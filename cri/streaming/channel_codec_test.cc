@@ -61,6 +61,19 @@ TEST_F(ChannelCodecTest, RefusesWhatIsNotBase64) {
   EXPECT_FALSE(half.Feed("0A", true).ok());
 }
 
+// Found by a fuzzer: the same whatever pieces it comes in.
+TEST_F(ChannelCodecTest, Base64HasNoWhiteSpaceAndOneEnd) {
+  WebSocketProtocol protocol;
+  protocol.base64 = true;
+  for (const std::string message : {"40 00444", "0QQ==QQ==", "0QQ==Q", "0=QQQ"}) {
+    for (size_t cut = 1; cut <= message.size(); ++cut) {
+      ChannelDecoder decoder = Decoder(protocol);
+      const bool begun = decoder.Feed(message.substr(0, cut), false).ok();
+      EXPECT_FALSE(begun && decoder.Feed(message.substr(cut), true).ok()) << message << " " << cut;
+    }
+  }
+}
+
 TEST_F(ChannelCodecTest, V5ClosesAChannel) {
   WebSocketProtocol protocol;
   protocol.half_close = true;

@@ -5,6 +5,7 @@ CRISP_FAILPOINTS maps it, lists the steps it has, logs those it reaches, and hol
 that is armed until it is released.
 """
 
+import atexit
 import mmap
 import os
 import struct
@@ -24,10 +25,11 @@ class Board:
         os.truncate(fd, SIZE)
         self.map = mmap.mmap(fd, SIZE)
         os.close(fd)
+        atexit.register(self.close)  # However the tests end.
 
     def close(self):
-        self.map.close()
-        os.unlink(self.path)
+        if os.path.exists(self.path):
+            os.unlink(self.path)
 
     def _word(self, index):
         return struct.unpack_from("=I", self.map, index * 4)[0]
