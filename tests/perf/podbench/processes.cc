@@ -11,6 +11,8 @@
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
+#include "absl/time/clock.h"
+#include "absl/time/time.h"
 #include "base/file.h"
 #include "base/status_macros.h"
 #include "base/sys.h"
@@ -85,9 +87,15 @@ absl::StatusOr<int64_t> Rollup(pid_t pid, absl::string_view name) {
 }  // namespace
 
 absl::StatusOr<pid_t> FindWorkload(int serial) {
-  CRISP_ASSIGN_OR_RETURN(const auto parents, Parents());
-  for (const auto& [pid, parent] : parents) {
-    if (SerialOf(pid) == serial && SerialOf(parent) != serial) return pid;
+  // A container that was started may be about to execute its program: what a process was
+  // given shows only then.
+  const absl::Time deadline = absl::Now() + absl::Seconds(5);
+  while (absl::Now() < deadline) {
+    CRISP_ASSIGN_OR_RETURN(const auto parents, Parents());
+    for (const auto& [pid, parent] : parents) {
+      if (SerialOf(pid) == serial && SerialOf(parent) != serial) return pid;
+    }
+    absl::SleepFor(absl::Milliseconds(10));
   }
   return absl::NotFoundError(absl::StrCat("no process with ", kWorkloadVariable, "=", serial));
 }
