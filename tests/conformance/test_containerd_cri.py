@@ -6,6 +6,7 @@ CRITEST_FOCUS and CRITEST_PARALLEL are as in test_conformance.py.
 """
 
 import os
+import re
 import sys
 import unittest
 
@@ -21,6 +22,11 @@ import tools  # noqa: E402
 from test_conformance import HOSTS  # noqa: E402
 
 PORT = 5000
+
+# What containerd 2.x's RemoveContainer answers if the container has ended by itself and its
+# task is deleted, while the status that says so is still on its way to the disk. It is a
+# race of containerd with itself, which kubelet ends by asking again; so does this test.
+CONTAINERD_RACE = "container is still running, to stop first"
 
 
 class ContainerdCri(unittest.TestCase):
@@ -41,11 +47,20 @@ class ContainerdCri(unittest.TestCase):
         directory = os.path.join(os.environ.get("CRISP_KEEP_LOGS") or node.base, f"containerd-{runtime}")
         specs, output = critest.run(node, "", directory, *flags)
         self.assertTrue(specs, output[-4000:])
+        outcomes = {spec.name: spec for spec in specs}
+        for _ in range(3):
+            raced = [spec.name for spec in outcomes.values() if CONTAINERD_RACE in spec.text]
+            if not raced:
+                break
+            print(f"      containerd raced with itself, once more: {raced}", flush=True)
+            focus = "-ginkgo.focus=" + "|".join(re.escape(name) for name in raced)
+            specs, output = critest.run(node, "", f"{directory}-again", focus)
+            outcomes.update((spec.name, spec) for spec in specs if spec.name in raced)
         if runtime == "crisp":
             self.assertEqual(node.call("ListPodSandbox").get("items", []), [], "critest left pods")
             harness.eventually(lambda: not node.shims(), 10, "the shims to end")
             harness.eventually(lambda: not node.mounts(), 10, "mounts to go")
-        return {spec.name: spec for spec in specs}, node.log_tail()
+        return outcomes, node.log_tail()
 
     def test_every_spec_does_what_it_does_with_runc(self):
         critest.binary()
