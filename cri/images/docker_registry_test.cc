@@ -12,6 +12,8 @@
 
 #include "absl/strings/strip.h"
 #include "absl/time/clock.h"
+#include "api/cri/v1/api.grpc.pb.h"
+#include "api/images/v1/images.grpc.pb.h"
 #include "base/unique_fd.h"
 #include "cri/images/image_service.h"
 #include "cri/images/import_service.h"
@@ -20,6 +22,7 @@
 #include "cri/images/testing/image_store_fixture.h"
 #include "cri/images/testing/stub_registry.h"
 #include "cri/images/testing/test_image.h"
+#include "grpc_server/grpc_server.h"
 
 extern char** environ;
 
@@ -162,19 +165,18 @@ class ImageServiceTest : public ImageStoreFixture {
     if (IsSkipped()) return;
     images_ = std::make_unique<ImageService>(store_.get(), [] { return std::vector<FsUsage>(); });
     imports_ = std::make_unique<ImportService>(store_.get());
-    grpc::ServerBuilder builder;
-    builder.RegisterService(images_.get());
-    builder.RegisterService(imports_.get());
-    const std::string address = absl::StrCat("unix:", daemon_->dir(), "/", ns_, ".sock");
-    builder.AddListeningPort(address, grpc::InsecureServerCredentials());
-    server_ = builder.BuildAndStart();
-    ASSERT_NE(server_, nullptr);
-    const auto channel = grpc::CreateChannel(address, grpc::InsecureChannelCredentials());
+    grpcserver::Methods methods;
+    images_->AddTo(&methods);
+    imports_->AddTo(&methods);
+    const std::string path = absl::StrCat(daemon_->dir(), "/", ns_, ".sock");
+    ASSERT_OK_AND_ASSIGN(
+        server_, grpcserver::GrpcServer::Start({.path = path, .methods = std::move(methods)}));
+    const auto channel = grpc::CreateChannel("unix:" + path, grpc::InsecureChannelCredentials());
     stub_ = runtime::v1::ImageService::NewStub(channel);
     import_stub_ = images::v1::Images::NewStub(channel);
   }
   void TearDown() override {
-    if (server_ != nullptr) server_->Shutdown();
+    server_.reset();
     ImageStoreFixture::TearDown();
   }
 
@@ -200,7 +202,7 @@ class ImageServiceTest : public ImageStoreFixture {
 
   std::unique_ptr<ImageService> images_;
   std::unique_ptr<ImportService> imports_;
-  std::unique_ptr<grpc::Server> server_;
+  std::unique_ptr<grpcserver::GrpcServer> server_;
   std::unique_ptr<runtime::v1::ImageService::Stub> stub_;
   std::unique_ptr<images::v1::Images::Stub> import_stub_;
 };

@@ -8,18 +8,18 @@
 #ifndef CRISP_CRI_IMAGES_IMAGE_SERVICE_H_
 #define CRISP_CRI_IMAGES_IMAGE_SERVICE_H_
 
-#include <grpcpp/grpcpp.h>
-
 #include <functional>
 #include <utility>
 #include <vector>
 
-#include "api/cri/v1/api.grpc.pb.h"
+#include "absl/status/status.h"
+#include "api/cri/v1/api.pb.h"
 #include "cri/images/image_store.h"
+#include "grpc_server/methods.h"
 
 namespace crisp::cri {
 
-class ImageService final : public runtime::v1::ImageService::Service {
+class ImageService {
  public:
   // What containers have written, one for each filesystem that holds some of it.
   using WritableLayers = std::function<std::vector<FsUsage>()>;
@@ -27,26 +27,24 @@ class ImageService final : public runtime::v1::ImageService::Service {
   ImageService(ImageStore* store, WritableLayers writable_layers)
       : store_(store), writable_layers_(std::move(writable_layers)) {}
 
-  grpc::Status ListImages(grpc::ServerContext* context,
-                          const runtime::v1::ListImagesRequest* request,
-                          runtime::v1::ListImagesResponse* response) override;
-  // The same in parts, for more images than fit in one message.
-  grpc::Status StreamImages(grpc::ServerContext* context,
-                            const runtime::v1::StreamImagesRequest* request,
-                            grpc::ServerWriter<runtime::v1::StreamImagesResponse>* writer) override;
-  grpc::Status ImageStatus(grpc::ServerContext* context,
-                           const runtime::v1::ImageStatusRequest* request,
-                           runtime::v1::ImageStatusResponse* response) override;
-  grpc::Status PullImage(grpc::ServerContext* context, const runtime::v1::PullImageRequest* request,
-                         runtime::v1::PullImageResponse* response) override;
-  grpc::Status RemoveImage(grpc::ServerContext* context,
-                           const runtime::v1::RemoveImageRequest* request,
-                           runtime::v1::RemoveImageResponse* response) override;
-  grpc::Status ImageFsInfo(grpc::ServerContext* context,
-                           const runtime::v1::ImageFsInfoRequest* request,
-                           runtime::v1::ImageFsInfoResponse* response) override;
+  // Adds the service's methods, which borrow this.
+  void AddTo(grpcserver::Methods* methods);
 
  private:
+  absl::Status ListImages(const Call& call, const runtime::v1::ListImagesRequest& request,
+                          runtime::v1::ListImagesResponse* response);
+  // The same in parts, for more images than fit in one message.
+  absl::Status StreamImages(const Call& call, const runtime::v1::StreamImagesRequest& request,
+                            const grpcserver::Send<runtime::v1::StreamImagesResponse>& send);
+  absl::Status ImageStatus(const Call& call, const runtime::v1::ImageStatusRequest& request,
+                           runtime::v1::ImageStatusResponse* response);
+  absl::Status PullImage(const Call& call, const runtime::v1::PullImageRequest& request,
+                         runtime::v1::PullImageResponse* response);
+  absl::Status RemoveImage(const Call& call, const runtime::v1::RemoveImageRequest& request,
+                           runtime::v1::RemoveImageResponse* response);
+  absl::Status ImageFsInfo(const Call& call, const runtime::v1::ImageFsInfoRequest& request,
+                           runtime::v1::ImageFsInfoResponse* response);
+
   ImageStore* const store_;
   const WritableLayers writable_layers_;
 };

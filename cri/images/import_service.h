@@ -6,22 +6,25 @@
 #ifndef CRISP_CRI_IMAGES_IMPORT_SERVICE_H_
 #define CRISP_CRI_IMAGES_IMPORT_SERVICE_H_
 
-#include <grpcpp/grpcpp.h>
-
-#include "api/images/v1/images.grpc.pb.h"
+#include "absl/status/status.h"
+#include "api/images/v1/images.pb.h"
 #include "cri/images/image_store.h"
+#include "grpc_server/methods.h"
 
 namespace crisp::cri {
 
-class ImportService final : public images::v1::Images::Service {
+class ImportService {
  public:
   explicit ImportService(ImageStore* store) : store_(store) {}
 
-  grpc::Status ImportImage(grpc::ServerContext* context,
-                           grpc::ServerReader<images::v1::ImportImageRequest>* reader,
-                           images::v1::ImportImageResponse* response) override;
+  // Adds the service's method, which borrows this.
+  void AddTo(grpcserver::Methods* methods);
 
  private:
+  absl::Status ImportImage(const Call& call,
+                           const grpcserver::Receive<images::v1::ImportImageRequest>& receive,
+                           images::v1::ImportImageResponse* response);
+
   ImageStore* const store_;
 };
 

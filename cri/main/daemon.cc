@@ -10,6 +10,7 @@
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/strip.h"
 #include "base/background.h"
 #include "base/boot_id.h"
 #include "base/log.h"
@@ -27,10 +28,10 @@
 #include "cri/images/image_service.h"
 #include "cri/images/image_store.h"
 #include "cri/images/import_service.h"
+#include "cri/main/call_log.h"
 #include "cri/main/installed.h"
 #include "cri/main/pause_rootfs.h"
 #include "cri/main/runtime_features.h"
-#include "cri/main/server.h"
 #include "cri/main/state_lock.h"
 #include "cri/pods/pod_root.h"
 #include "cri/recovery/recover.h"
@@ -40,6 +41,7 @@
 #include "cri/task/containerd_driver.h"
 #include "cri/task/native_driver.h"
 #include "cri/volumes_rpc/volumes_service.h"
+#include "grpc_server/grpc_server.h"
 #include "netns/pod_network.h"
 #include "volumes/object_store.h"
 #include "volumes/pod_volumes.h"
@@ -81,11 +83,10 @@ struct Daemon::Parts {
   std::unique_ptr<Background> tidy;
   std::unique_ptr<StreamingServer> streaming;
   std::unique_ptr<RpcContext> rpc;
-  std::unique_ptr<RuntimeService> runtime_service;
   std::unique_ptr<ImageService> image_service;
   std::unique_ptr<ImportService> import_service;
   std::unique_ptr<VolumesService> volumes_service;
-  std::unique_ptr<Server> server;
+  std::unique_ptr<grpcserver::GrpcServer> server;
 
   absl::Status ProbeHost();
   absl::Status ConnectContainerd();
@@ -271,7 +272,6 @@ absl::Status Daemon::Parts::Serve() {
   CRISP_ASSIGN_OR_RETURN(streaming, StreamingServer::Start(streaming_options, node.clock));
   rpc = std::make_unique<RpcContext>(config, node, context, containerd.get(), streaming.get(),
                                      events.get(), stats.get());
-  runtime_service = std::make_unique<RuntimeService>(rpc.get());
   image_service = std::make_unique<ImageService>(images.get(), [this] {
     std::vector<FsUsage> out;
     for (const LayerUsage& layers : stats->WritableLayers(context.rootfs_dir)) {
@@ -284,9 +284,16 @@ absl::Status Daemon::Parts::Serve() {
   });
   import_service = std::make_unique<ImportService>(images.get());
   volumes_service = std::make_unique<VolumesService>(objects.get(), volumes.get());
-  CRISP_ASSIGN_OR_RETURN(
-      server, Server::Start(config.listen, {runtime_service.get(), image_service.get(),
-                                            import_service.get(), volumes_service.get()}));
+  grpcserver::GrpcServer::Options options;
+  options.path = std::string(absl::StripPrefix(config.listen, "unix://"));
+  const bool every = config.log_level == "debug" || config.log_level == "trace";
+  options.observe = every ? LogEveryCall : LogCall;
+  AddRuntimeService(rpc.get(), &options.methods);
+  image_service->AddTo(&options.methods);
+  import_service->AddTo(&options.methods);
+  volumes_service->AddTo(&options.methods);
+  CRISP_RETURN_IF_ERROR(MakeDirs(options.path.substr(0, options.path.rfind('/')), 0700));
+  CRISP_ASSIGN_OR_RETURN(server, grpcserver::GrpcServer::Start(std::move(options)));
   return absl::OkStatus();
 }
 

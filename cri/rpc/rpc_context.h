@@ -5,7 +5,6 @@
 #ifndef CRISP_CRI_RPC_RPC_CONTEXT_H_
 #define CRISP_CRI_RPC_RPC_CONTEXT_H_
 
-#include <functional>
 #include <string>
 
 #include "absl/time/time.h"
@@ -16,6 +15,8 @@
 #include "cri/messages/pod_messages.h"
 #include "cri/pods/pod_context.h"
 #include "cri/rpc/encoded_list.h"
+#include "cri/rpc/kept_status.h"
+#include "grpc_server/call.h"
 
 namespace crisp::cri {
 
@@ -23,11 +24,6 @@ class StreamingServer;
 class Containerd;  // Its header brings all of gRPC; few RPCs need it.
 class EventHub;
 class NodeStats;
-
-// One call as its RPC sees it.
-struct Call {
-  std::function<bool()> abandoned;  // The caller has gone away or its time is over.
-};
 
 // The result of a call that has none.
 struct Done {};
@@ -45,6 +41,7 @@ struct RpcContext {
         stats(stats_in),
         pod_list(node_in.pods, &FillPodSandbox),
         container_list(containers_in.containers, &FillContainer),
+        kept_status(node_in.clock),
         run_calls(node_in.clock),
         create_calls(node_in.clock),
         stop_calls(node_in.clock),
@@ -60,6 +57,7 @@ struct RpcContext {
 
   EncodedList<PodStore, Pod, runtime::v1::PodSandbox> pod_list;
   EncodedList<ContainerStore, Container, runtime::v1::Container> container_list;
+  KeptStatus kept_status;
 
   JoinedCalls<std::string> run_calls;     // By PodNameKey; the result is the sandbox id.
   JoinedCalls<std::string> create_calls;  // By ContainerNameKey; the result is the container id.

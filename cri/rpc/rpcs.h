@@ -7,12 +7,11 @@
 #ifndef CRISP_CRI_RPC_RPCS_H_
 #define CRISP_CRI_RPC_RPCS_H_
 
-#include <functional>
-
 #include "absl/status/status.h"
 #include "api/cri/v1/api.pb.h"
 #include "cri/rpc/encoded_list.h"
 #include "cri/rpc/rpc_context.h"
+#include "grpc_server/methods.h"
 
 namespace crisp::cri::rpc {
 
@@ -22,6 +21,8 @@ absl::Status Version(RpcContext& context, const Call& call,
 absl::Status Status(RpcContext& context, const Call& call,
                     const runtime::v1::StatusRequest& request,
                     runtime::v1::StatusResponse* response);
+// The last answer of Status as bytes, or null if it is too old.
+Encoded KeptStatus(RpcContext& context);
 absl::Status RuntimeConfig(RpcContext& context, const Call& call,
                            const runtime::v1::RuntimeConfigRequest& request,
                            runtime::v1::RuntimeConfigResponse* response);
@@ -97,10 +98,7 @@ absl::Status ListPodSandboxMetrics(RpcContext& context, const Call& call,
                                    const runtime::v1::ListPodSandboxMetricsRequest& request,
                                    runtime::v1::ListPodSandboxMetricsResponse* response);
 
-// Hands one message of a stream to the client; false once it is gone. It waits while the
-// client is slow.
-template <typename Response>
-using Send = std::function<bool(const Response&)>;
+using grpcserver::Send;
 
 absl::Status StreamPodSandboxes(RpcContext& context, const Call& call,
                                 const runtime::v1::StreamPodSandboxesRequest& request,

@@ -1,139 +1,118 @@
 #include "cri/rpc/runtime_service.h"
 
-#include <new>
+#include <optional>
+#include <string>
+#include <utility>
 
-#include "base/log.h"
-#include "cri/containerd/grpc_status.h"
+#include "absl/strings/str_cat.h"
 #include "cri/rpc/rpcs.h"
 
 namespace crisp::cri {
 namespace {
 
-// Calls that take longer than this are worth a line even when they succeed.
-constexpr absl::Duration kSlow = absl::Seconds(2);
+namespace v1 = runtime::v1;
+using grpcserver::AtHand;
+using grpcserver::Message;
+using grpcserver::Method;
+using grpcserver::Serialized;
 
-// Runs `rpc`, which gets the Call, and says in the log how it went.
-template <typename F>
-grpc::Status Serve(const char* name, RpcContext& context, grpc::ServerContext* server_call, F rpc) {
-  const absl::Duration start = context.node.clock->Steady();
-  const Call call{.abandoned = [server_call] { return server_call->IsCancelled(); }};
-  absl::Status status;
-  try {
-    status = rpc(call);
-  } catch (const std::bad_alloc&) {
-    status = absl::ResourceExhaustedError("out of memory");
-  } catch (const std::exception& error) {
-    // A library of ours threw on input that we should have refused.
-    status = absl::InternalError(error.what());
-  }
-  const absl::Duration took = context.node.clock->Steady() - start;
-  if (!status.ok() && call.abandoned()) {
-    LogDebug("the caller is gone", {{"rpc", name}, {"took", took}, {"error", status}});
-  } else if (!status.ok()) {
-    LogWarn("call failed", {{"rpc", name}, {"took", took}, {"error", status}});
-  } else if (took > kSlow) {
-    LogInfo("call was slow", {{"rpc", name}, {"took", took}});
-  } else {
-    LogDebug("call", {{"rpc", name}, {"took", took}});
-  }
-  return ToGrpc(status);
+template <typename Request, typename Response>
+using UnaryRpc = absl::Status (*)(RpcContext&, const Call&, const Request&, Response*);
+template <typename Request, typename Response>
+using StreamRpc = absl::Status (*)(RpcContext&, const Call&, const Request&,
+                                   const rpc::Send<Response>&);
+
+template <typename Request, typename Response>
+Method Unary(RpcContext* context, UnaryRpc<Request, Response> rpc) {
+  return grpcserver::Unary<Request, Response>(
+      [context, rpc](const Call& call, const Request& request, Response* response) {
+        return rpc(*context, call, request, response);
+      });
 }
 
 template <typename Request, typename Response>
-grpc::Status ServeStream(const char* name, RpcContext& context, grpc::ServerContext* server_call,
-                         absl::Status (*rpc)(RpcContext&, const Call&, const Request&,
-                                             const rpc::Send<Response>&),
-                         const Request& request, grpc::ServerWriter<Response>* writer) {
-  return Serve(name, context, server_call, [&](const Call& call) {
-    return rpc(context, call, request,
-               [writer](const Response& response) { return writer->Write(response); });
-  });
+Method Stream(RpcContext* context, StreamRpc<Request, Response> rpc) {
+  return grpcserver::ServerStream<Request, Response>(
+      [context, rpc](const Call& call, const Request& request, const rpc::Send<Response>& send) {
+        return rpc(*context, call, request, send);
+      });
 }
 
+// A list, which is there as bytes (encoded_list.h).
 template <typename Request>
-grpc::ServerUnaryReactor* ServeEncoded(RpcContext& context, grpc::CallbackServerContext* call,
-                                       Encoded (*rpc)(RpcContext&, const Request&),
-                                       const grpc::ByteBuffer& buffer, grpc::ByteBuffer* response) {
-  grpc::ServerUnaryReactor* const reactor = call->DefaultReactor();
-  grpc::Slice bytes;
-  Request request;
-  if (!buffer.DumpToSingleSlice(&bytes).ok() ||
-      !request.ParseFromArray(bytes.begin(), static_cast<int>(bytes.size()))) {
-    reactor->Finish(ToGrpc(absl::InvalidArgumentError("the request does not parse")));
-    return reactor;
-  }
-  // The bytes are shared, not copied: their owner lives as long as gRPC needs them.
-  auto* const owner = new Encoded(rpc(context, request));
-  const grpc::Slice answer(
-      const_cast<char*>((*owner)->data()), (*owner)->size(),
-      [](void* data) { delete static_cast<Encoded*>(data); }, owner);
-  *response = grpc::ByteBuffer(&answer, 1);
-  reactor->Finish(grpc::Status::OK);
-  return reactor;
+Method List(RpcContext* context, Encoded (*rpc)(RpcContext&, const Request&)) {
+  return AtHand<Request>(
+      [context, rpc](const Request& request) -> std::optional<absl::StatusOr<Message>> {
+        return rpc(*context, request);
+      },
+      Method());
+}
+
+// Made from memory, unless the caller wants to know everything.
+template <typename Request, typename Response>
+Method FromMemory(RpcContext* context, UnaryRpc<Request, Response> rpc) {
+  return AtHand<Request>(
+      [context, rpc](const Request& request) -> std::optional<absl::StatusOr<Message>> {
+        if (request.verbose()) return std::nullopt;
+        Response response;
+        const absl::Status status = rpc(*context, Call(), request, &response);
+        if (!status.ok()) return status;
+        return Serialized(response);
+      },
+      Unary(context, rpc));
+}
+
+Method Status(RpcContext* context) {
+  return AtHand<v1::StatusRequest>(
+      [context](const v1::StatusRequest& request) -> std::optional<absl::StatusOr<Message>> {
+        if (request.verbose()) return std::nullopt;
+        Encoded kept = rpc::KeptStatus(*context);
+        if (kept == nullptr) return std::nullopt;
+        return kept;
+      },
+      Unary(context, &rpc::Status));
 }
 
 }  // namespace
 
-#define CRISP_RPC(name)                                                                      \
-  grpc::Status RuntimeService::name(grpc::ServerContext* call,                               \
-                                    const runtime::v1::name##Request* request,               \
-                                    runtime::v1::name##Response* response) {                 \
-    return Serve(#name, context_, call,                                                      \
-                 [&](const Call& c) { return rpc::name(context_, c, *request, response); }); \
-  }
-CRISP_RPC(Version)
-CRISP_RPC(Status)
-CRISP_RPC(RuntimeConfig)
-CRISP_RPC(UpdateRuntimeConfig)
-CRISP_RPC(RunPodSandbox)
-CRISP_RPC(StopPodSandbox)
-CRISP_RPC(RemovePodSandbox)
-CRISP_RPC(PodSandboxStatus)
-CRISP_RPC(CreateContainer)
-CRISP_RPC(StartContainer)
-CRISP_RPC(StopContainer)
-CRISP_RPC(RemoveContainer)
-CRISP_RPC(ContainerStatus)
-CRISP_RPC(UpdateContainerResources)
-CRISP_RPC(UpdatePodSandboxResources)
-CRISP_RPC(ReopenContainerLog)
-CRISP_RPC(ExecSync)
-CRISP_RPC(Exec)
-CRISP_RPC(Attach)
-CRISP_RPC(PortForward)
-CRISP_RPC(ContainerStats)
-CRISP_RPC(ListContainerStats)
-CRISP_RPC(PodSandboxStats)
-CRISP_RPC(ListPodSandboxStats)
-CRISP_RPC(ListMetricDescriptors)
-CRISP_RPC(ListPodSandboxMetrics)
-#undef CRISP_RPC
-
-#define CRISP_STREAM(name, Request, Response)                                            \
-  grpc::Status RuntimeService::name(grpc::ServerContext* call,                           \
-                                    const runtime::v1::Request* request,                 \
-                                    grpc::ServerWriter<runtime::v1::Response>* writer) { \
-    return ServeStream(#name, context_, call, &rpc::name, *request, writer);             \
-  }
-CRISP_STREAM(StreamPodSandboxes, StreamPodSandboxesRequest, StreamPodSandboxesResponse)
-CRISP_STREAM(StreamContainers, StreamContainersRequest, StreamContainersResponse)
-CRISP_STREAM(StreamContainerStats, StreamContainerStatsRequest, StreamContainerStatsResponse)
-CRISP_STREAM(StreamPodSandboxStats, StreamPodSandboxStatsRequest, StreamPodSandboxStatsResponse)
-CRISP_STREAM(StreamPodSandboxMetrics, StreamPodSandboxMetricsRequest,
-             StreamPodSandboxMetricsResponse)
-CRISP_STREAM(GetContainerEvents, GetEventsRequest, ContainerEventResponse)
-#undef CRISP_STREAM
-
-grpc::ServerUnaryReactor* RuntimeService::ListPodSandbox(grpc::CallbackServerContext* call,
-                                                         const grpc::ByteBuffer* request,
-                                                         grpc::ByteBuffer* response) {
-  return ServeEncoded(context_, call, &rpc::ListPodSandbox, *request, response);
-}
-
-grpc::ServerUnaryReactor* RuntimeService::ListContainers(grpc::CallbackServerContext* call,
-                                                         const grpc::ByteBuffer* request,
-                                                         grpc::ByteBuffer* response) {
-  return ServeEncoded(context_, call, &rpc::ListContainers, *request, response);
+void AddRuntimeService(RpcContext* context, grpcserver::Methods* methods) {
+  const auto add = [methods](const char* name, Method method) {
+    (*methods)[absl::StrCat("/runtime.v1.RuntimeService/", name)] = std::move(method);
+  };
+  add("Version", Unary(context, &rpc::Version));
+  add("Status", Status(context));
+  add("RuntimeConfig", Unary(context, &rpc::RuntimeConfig));
+  add("UpdateRuntimeConfig", Unary(context, &rpc::UpdateRuntimeConfig));
+  add("RunPodSandbox", Unary(context, &rpc::RunPodSandbox));
+  add("StopPodSandbox", Unary(context, &rpc::StopPodSandbox));
+  add("RemovePodSandbox", Unary(context, &rpc::RemovePodSandbox));
+  add("PodSandboxStatus", FromMemory(context, &rpc::PodSandboxStatus));
+  add("ListPodSandbox", List(context, &rpc::ListPodSandbox));
+  add("StreamPodSandboxes", Stream(context, &rpc::StreamPodSandboxes));
+  add("CreateContainer", Unary(context, &rpc::CreateContainer));
+  add("StartContainer", Unary(context, &rpc::StartContainer));
+  add("StopContainer", Unary(context, &rpc::StopContainer));
+  add("RemoveContainer", Unary(context, &rpc::RemoveContainer));
+  add("ListContainers", List(context, &rpc::ListContainers));
+  add("StreamContainers", Stream(context, &rpc::StreamContainers));
+  add("ContainerStatus", FromMemory(context, &rpc::ContainerStatus));
+  add("UpdateContainerResources", Unary(context, &rpc::UpdateContainerResources));
+  add("UpdatePodSandboxResources", Unary(context, &rpc::UpdatePodSandboxResources));
+  add("ReopenContainerLog", Unary(context, &rpc::ReopenContainerLog));
+  add("ExecSync", Unary(context, &rpc::ExecSync));
+  add("Exec", Unary(context, &rpc::Exec));
+  add("Attach", Unary(context, &rpc::Attach));
+  add("PortForward", Unary(context, &rpc::PortForward));
+  add("ContainerStats", Unary(context, &rpc::ContainerStats));
+  add("ListContainerStats", Unary(context, &rpc::ListContainerStats));
+  add("StreamContainerStats", Stream(context, &rpc::StreamContainerStats));
+  add("PodSandboxStats", Unary(context, &rpc::PodSandboxStats));
+  add("ListPodSandboxStats", Unary(context, &rpc::ListPodSandboxStats));
+  add("StreamPodSandboxStats", Stream(context, &rpc::StreamPodSandboxStats));
+  add("ListMetricDescriptors", Unary(context, &rpc::ListMetricDescriptors));
+  add("ListPodSandboxMetrics", Unary(context, &rpc::ListPodSandboxMetrics));
+  add("StreamPodSandboxMetrics", Stream(context, &rpc::StreamPodSandboxMetrics));
+  add("GetContainerEvents", Stream(context, &rpc::GetContainerEvents));
 }
 
 }  // namespace crisp::cri

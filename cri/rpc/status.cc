@@ -75,8 +75,14 @@ absl::Status Status(RpcContext& context, const Call& call,
     auto& info = *response->mutable_info();
     info["config"] = Describe(context, version.ok() ? *version : "");
     info["network"] = context.node.network->Describe();
+  } else {
+    context.kept_status.Keep(version.ok(), grpcserver::Serialized(*response));
   }
   return absl::OkStatus();
+}
+
+Encoded KeptStatus(RpcContext& context) {
+  return context.kept_status.Get(context.containerd->LastVersion().ok());
 }
 
 }  // namespace crisp::cri::rpc

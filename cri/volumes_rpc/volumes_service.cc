@@ -3,32 +3,46 @@
 #include <string>
 #include <utility>
 
-#include "absl/status/status.h"
-#include "absl/status/statusor.h"
+#include "absl/strings/str_cat.h"
 #include "base/log.h"
+#include "base/status_macros.h"
 
 namespace crisp::cri {
 namespace {
 
 using volumes::ObjectKind;
 
-// Both number their codes as gRPC does on the wire.
-grpc::Status ToGrpc(const absl::Status& status) {
-  return grpc::Status(static_cast<grpc::StatusCode>(status.code()), std::string(status.message()));
-}
-
-grpc::Status Missing(const char* field) {
-  return grpc::Status(grpc::StatusCode::INVALID_ARGUMENT, std::string(field) + ": is required");
+absl::Status Missing(const char* field) {
+  return absl::InvalidArgumentError(absl::StrCat(field, ": is required"));
 }
 
 template <typename Request>
-grpc::Status CheckKey(const Request& request) {
+absl::Status CheckKey(const Request& request) {
   if (!request.has_key()) return Missing("key");
   if (request.key().name().empty()) return Missing("key.name");
-  return grpc::Status::OK;
+  return absl::OkStatus();
 }
 
 }  // namespace
+
+void VolumesService::AddTo(grpcserver::Methods* methods) {
+  using namespace volumes::v1;  // NOLINT: the requests below are all from there.
+#define CRISP_RPC(name)                                                                 \
+  (*methods)["/crisp.volumes.v1.Volumes/" #name] =                                      \
+      grpcserver::Unary<name##Request, name##Response>(                                 \
+          [this](const Call&, const name##Request& request, name##Response* response) { \
+            return name(request, response);                                             \
+          })
+  CRISP_RPC(ApplyConfigMap);
+  CRISP_RPC(GetConfigMap);
+  CRISP_RPC(ListConfigMaps);
+  CRISP_RPC(DeleteConfigMap);
+  CRISP_RPC(ApplySecret);
+  CRISP_RPC(GetSecret);
+  CRISP_RPC(ListSecrets);
+  CRISP_RPC(DeleteSecret);
+#undef CRISP_RPC
+}
 
 uint32_t VolumesService::UpdatePods(ObjectKind kind, const volumes::v1::ObjectKey& key) {
   const volumes::UpdateReport report = pods_->ObjectChanged(kind, key.namespace_(), key.name());
@@ -40,87 +54,77 @@ uint32_t VolumesService::UpdatePods(ObjectKind kind, const volumes::v1::ObjectKe
   return static_cast<uint32_t>(report.pods_changed);
 }
 
-grpc::Status VolumesService::ApplyConfigMap(grpc::ServerContext* context,
-                                            const volumes::v1::ApplyConfigMapRequest* request,
+absl::Status VolumesService::ApplyConfigMap(const volumes::v1::ApplyConfigMapRequest& request,
                                             volumes::v1::ApplyConfigMapResponse* response) {
-  if (!request->has_config_map()) return Missing("config_map");
-  auto applied = objects_->ApplyConfigMap(request->config_map());
-  if (!applied.ok()) return ToGrpc(applied.status());
+  if (!request.has_config_map()) return Missing("config_map");
+  CRISP_ASSIGN_OR_RETURN(auto applied, objects_->ApplyConfigMap(request.config_map()));
   // Also when nothing changed: a pod that could not take it last time tries again.
-  response->set_pods_updated(UpdatePods(ObjectKind::kConfigMap, applied->first.key()));
-  response->set_change(applied->second);
-  *response->mutable_config_map() = std::move(applied->first);
-  return grpc::Status::OK;
+  response->set_pods_updated(UpdatePods(ObjectKind::kConfigMap, applied.first.key()));
+  response->set_change(applied.second);
+  *response->mutable_config_map() = std::move(applied.first);
+  return absl::OkStatus();
 }
 
-grpc::Status VolumesService::GetConfigMap(grpc::ServerContext* context,
-                                          const volumes::v1::GetConfigMapRequest* request,
+absl::Status VolumesService::GetConfigMap(const volumes::v1::GetConfigMapRequest& request,
                                           volumes::v1::GetConfigMapResponse* response) {
-  if (grpc::Status status = CheckKey(*request); !status.ok()) return status;
-  auto object = objects_->GetConfigMap(request->key().namespace_(), request->key().name());
-  if (!object.ok()) return ToGrpc(object.status());
-  *response->mutable_config_map() = *std::move(object);
-  return grpc::Status::OK;
+  CRISP_RETURN_IF_ERROR(CheckKey(request));
+  CRISP_ASSIGN_OR_RETURN(auto object,
+                         objects_->GetConfigMap(request.key().namespace_(), request.key().name()));
+  *response->mutable_config_map() = std::move(object);
+  return absl::OkStatus();
 }
 
-grpc::Status VolumesService::ListConfigMaps(grpc::ServerContext* context,
-                                            const volumes::v1::ListConfigMapsRequest* request,
+absl::Status VolumesService::ListConfigMaps(const volumes::v1::ListConfigMapsRequest& request,
                                             volumes::v1::ListConfigMapsResponse* response) {
-  for (volumes::v1::ConfigMap& object : objects_->ListConfigMaps(request->namespace_())) {
+  for (volumes::v1::ConfigMap& object : objects_->ListConfigMaps(request.namespace_())) {
     *response->add_config_maps() = std::move(object);
   }
-  return grpc::Status::OK;
+  return absl::OkStatus();
 }
 
-grpc::Status VolumesService::DeleteConfigMap(grpc::ServerContext* context,
-                                             const volumes::v1::DeleteConfigMapRequest* request,
+absl::Status VolumesService::DeleteConfigMap(const volumes::v1::DeleteConfigMapRequest& request,
                                              volumes::v1::DeleteConfigMapResponse* response) {
-  if (grpc::Status status = CheckKey(*request); !status.ok()) return status;
-  auto existed = objects_->DeleteConfigMap(request->key().namespace_(), request->key().name());
-  if (!existed.ok()) return ToGrpc(existed.status());
-  response->set_existed(*existed);
-  return grpc::Status::OK;
+  CRISP_RETURN_IF_ERROR(CheckKey(request));
+  CRISP_ASSIGN_OR_RETURN(
+      auto existed, objects_->DeleteConfigMap(request.key().namespace_(), request.key().name()));
+  response->set_existed(existed);
+  return absl::OkStatus();
 }
 
-grpc::Status VolumesService::ApplySecret(grpc::ServerContext* context,
-                                         const volumes::v1::ApplySecretRequest* request,
+absl::Status VolumesService::ApplySecret(const volumes::v1::ApplySecretRequest& request,
                                          volumes::v1::ApplySecretResponse* response) {
-  if (!request->has_secret()) return Missing("secret");
-  auto applied = objects_->ApplySecret(request->secret());
-  if (!applied.ok()) return ToGrpc(applied.status());
-  response->set_pods_updated(UpdatePods(ObjectKind::kSecret, applied->first.key()));
-  response->set_change(applied->second);
-  *response->mutable_secret() = std::move(applied->first);
-  return grpc::Status::OK;
+  if (!request.has_secret()) return Missing("secret");
+  CRISP_ASSIGN_OR_RETURN(auto applied, objects_->ApplySecret(request.secret()));
+  response->set_pods_updated(UpdatePods(ObjectKind::kSecret, applied.first.key()));
+  response->set_change(applied.second);
+  *response->mutable_secret() = std::move(applied.first);
+  return absl::OkStatus();
 }
 
-grpc::Status VolumesService::GetSecret(grpc::ServerContext* context,
-                                       const volumes::v1::GetSecretRequest* request,
+absl::Status VolumesService::GetSecret(const volumes::v1::GetSecretRequest& request,
                                        volumes::v1::GetSecretResponse* response) {
-  if (grpc::Status status = CheckKey(*request); !status.ok()) return status;
-  auto object = objects_->GetSecret(request->key().namespace_(), request->key().name());
-  if (!object.ok()) return ToGrpc(object.status());
-  *response->mutable_secret() = *std::move(object);
-  return grpc::Status::OK;
+  CRISP_RETURN_IF_ERROR(CheckKey(request));
+  CRISP_ASSIGN_OR_RETURN(auto object,
+                         objects_->GetSecret(request.key().namespace_(), request.key().name()));
+  *response->mutable_secret() = std::move(object);
+  return absl::OkStatus();
 }
 
-grpc::Status VolumesService::ListSecrets(grpc::ServerContext* context,
-                                         const volumes::v1::ListSecretsRequest* request,
+absl::Status VolumesService::ListSecrets(const volumes::v1::ListSecretsRequest& request,
                                          volumes::v1::ListSecretsResponse* response) {
-  for (volumes::v1::Secret& object : objects_->ListSecrets(request->namespace_())) {
+  for (volumes::v1::Secret& object : objects_->ListSecrets(request.namespace_())) {
     *response->add_secrets() = std::move(object);
   }
-  return grpc::Status::OK;
+  return absl::OkStatus();
 }
 
-grpc::Status VolumesService::DeleteSecret(grpc::ServerContext* context,
-                                          const volumes::v1::DeleteSecretRequest* request,
+absl::Status VolumesService::DeleteSecret(const volumes::v1::DeleteSecretRequest& request,
                                           volumes::v1::DeleteSecretResponse* response) {
-  if (grpc::Status status = CheckKey(*request); !status.ok()) return status;
-  auto existed = objects_->DeleteSecret(request->key().namespace_(), request->key().name());
-  if (!existed.ok()) return ToGrpc(existed.status());
-  response->set_existed(*existed);
-  return grpc::Status::OK;
+  CRISP_RETURN_IF_ERROR(CheckKey(request));
+  CRISP_ASSIGN_OR_RETURN(auto existed,
+                         objects_->DeleteSecret(request.key().namespace_(), request.key().name()));
+  response->set_existed(existed);
+  return absl::OkStatus();
 }
 
 }  // namespace crisp::cri

@@ -6,9 +6,12 @@
 
 #include <memory>
 #include <string>
+#include <utility>
 
+#include "api/volumes/v1/volumes.grpc.pb.h"
 #include "base/clock.h"
 #include "base/status_matchers.h"
+#include "grpc_server/grpc_server.h"
 #include "volumes/temp_dir.h"
 
 namespace crisp::cri {
@@ -26,11 +29,10 @@ class VolumesServiceTest : public ::testing::Test {
         .pods_dir = dir_.path() + "/pods", .objects = objects_.get(), .clock = &clock_});
     service_ = std::make_unique<VolumesService>(objects_.get(), pods_.get());
     const std::string address = "unix:" + dir_.path() + "/s";
-    grpc::ServerBuilder builder;
-    builder.AddListeningPort(address, grpc::InsecureServerCredentials());
-    builder.RegisterService(service_.get());
-    server_ = builder.BuildAndStart();
-    ASSERT_NE(server_, nullptr);
+    grpcserver::Methods methods;
+    service_->AddTo(&methods);
+    ASSERT_OK_AND_ASSIGN(server_, grpcserver::GrpcServer::Start(
+                                      {.path = dir_.path() + "/s", .methods = std::move(methods)}));
     stub_ = v1::Volumes::NewStub(grpc::CreateChannel(address, grpc::InsecureChannelCredentials()));
   }
 
@@ -39,7 +41,7 @@ class VolumesServiceTest : public ::testing::Test {
   std::unique_ptr<volumes::ObjectStore> objects_;
   std::unique_ptr<volumes::PodVolumes> pods_;
   std::unique_ptr<VolumesService> service_;
-  std::unique_ptr<grpc::Server> server_;
+  std::unique_ptr<grpcserver::GrpcServer> server_;
   std::unique_ptr<v1::Volumes::Stub> stub_;
 };
 

@@ -1,4 +1,4 @@
-#include "cri/containerd/grpc_status.h"
+#include "base/status_macros.h"
 #include "cri/images/image_service.h"
 
 namespace crisp::cri {
@@ -13,15 +13,14 @@ void Fill(const FsUsage& usage, runtime::v1::FilesystemUsage* out) {
 
 }  // namespace
 
-grpc::Status ImageService::ImageFsInfo(grpc::ServerContext*, const runtime::v1::ImageFsInfoRequest*,
+absl::Status ImageService::ImageFsInfo(const Call&, const runtime::v1::ImageFsInfoRequest&,
                                        runtime::v1::ImageFsInfoResponse* response) {
-  const absl::StatusOr<FsUsage> usage = store_->FsInfo();
-  if (!usage.ok()) return ToGrpc(usage.status());
-  Fill(*usage, response->add_image_filesystems());
+  CRISP_ASSIGN_OR_RETURN(const FsUsage usage, store_->FsInfo());
+  Fill(usage, response->add_image_filesystems());
   for (const FsUsage& layers : writable_layers_()) {
     Fill(layers, response->add_container_filesystems());
   }
-  return grpc::Status::OK;
+  return absl::OkStatus();
 }
 
 }  // namespace crisp::cri

@@ -1,7 +1,6 @@
 #include <nlohmann/json.hpp>
 
 #include "base/status_macros.h"
-#include "cri/containerd/grpc_status.h"
 #include "cri/images/image_service.h"
 #include "cri/images/rpc/image_message.h"
 
@@ -18,22 +17,19 @@ absl::StatusOr<std::string> VerboseInfo(ImageStore& store, const Image& image) {
 
 }  // namespace
 
-grpc::Status ImageService::ImageStatus(grpc::ServerContext*,
-                                       const runtime::v1::ImageStatusRequest* request,
+absl::Status ImageService::ImageStatus(const Call&, const runtime::v1::ImageStatusRequest& request,
                                        runtime::v1::ImageStatusResponse* response) {
-  if (request->image().image().empty()) {
-    return grpc::Status(grpc::StatusCode::INVALID_ARGUMENT, "field \"image.image\" is empty");
+  if (request.image().image().empty()) {
+    return absl::InvalidArgumentError("field \"image.image\" is empty");
   }
-  const absl::StatusOr<Image> image = store_->Resolve(request->image().image());
+  const absl::StatusOr<Image> image = store_->Resolve(request.image().image());
   // An image that is not here is an empty answer, not an error.
-  if (absl::IsNotFound(image.status())) return grpc::Status::OK;
-  if (!image.ok()) return ToGrpc(image.status());
+  if (absl::IsNotFound(image.status())) return absl::OkStatus();
+  CRISP_RETURN_IF_ERROR(image.status());
   *response->mutable_image() = ToMessage(*image);
-  if (!request->verbose()) return grpc::Status::OK;
-  const absl::StatusOr<std::string> info = VerboseInfo(*store_, *image);
-  if (!info.ok()) return ToGrpc(info.status());
-  (*response->mutable_info())["info"] = *info;
-  return grpc::Status::OK;
+  if (!request.verbose()) return absl::OkStatus();
+  CRISP_ASSIGN_OR_RETURN((*response->mutable_info())["info"], VerboseInfo(*store_, *image));
+  return absl::OkStatus();
 }
 
 }  // namespace crisp::cri

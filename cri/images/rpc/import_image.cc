@@ -2,7 +2,7 @@
 #include <utility>
 
 #include "base/log.h"
-#include "cri/containerd/grpc_status.h"
+#include "base/status_macros.h"
 #include "cri/images/import_service.h"
 
 namespace crisp::cri {
@@ -11,43 +11,51 @@ namespace {
 // The archive as the client streams it.
 class StreamedArchive : public ArchiveReader {
  public:
-  StreamedArchive(grpc::ServerContext* context,
-                  grpc::ServerReader<images::v1::ImportImageRequest>* reader, std::string first)
-      : context_(context), reader_(reader), first_(std::move(first)) {}
+  StreamedArchive(const Call& call,
+                  const grpcserver::Receive<images::v1::ImportImageRequest>& receive,
+                  std::string first)
+      : call_(call), receive_(receive), first_(std::move(first)) {}
 
   absl::StatusOr<std::string> Next() override {
     if (!first_.empty()) return std::exchange(first_, std::string());
     images::v1::ImportImageRequest request;
-    while (reader_->Read(&request)) {
+    while (receive_(&request)) {
       if (!request.name().empty()) {
         return absl::InvalidArgumentError("field \"name\" belongs into the first message only");
       }
       if (!request.data().empty()) return std::move(*request.mutable_data());
     }
     // A client that breaks off looks like the archive's end.
-    if (context_->IsCancelled()) return absl::CancelledError("the client went away");
+    if (call_.abandoned()) return absl::CancelledError("the client went away");
     return std::string();
   }
 
  private:
-  grpc::ServerContext* const context_;
-  grpc::ServerReader<images::v1::ImportImageRequest>* const reader_;
+  const Call& call_;
+  const grpcserver::Receive<images::v1::ImportImageRequest>& receive_;
   std::string first_;
 };
 
 }  // namespace
 
-grpc::Status ImportService::ImportImage(grpc::ServerContext* context,
-                                        grpc::ServerReader<images::v1::ImportImageRequest>* reader,
-                                        images::v1::ImportImageResponse* response) {
+void ImportService::AddTo(grpcserver::Methods* methods) {
+  (*methods)["/crisp.images.v1.Images/ImportImage"] =
+      grpcserver::ClientStream<images::v1::ImportImageRequest, images::v1::ImportImageResponse>(
+          [this](const Call& call,
+                 const grpcserver::Receive<images::v1::ImportImageRequest>& receive,
+                 images::v1::ImportImageResponse* response) {
+            return ImportImage(call, receive, response);
+          });
+}
+
+absl::Status ImportService::ImportImage(
+    const Call& call, const grpcserver::Receive<images::v1::ImportImageRequest>& receive,
+    images::v1::ImportImageResponse* response) {
   images::v1::ImportImageRequest first;
-  if (!reader->Read(&first)) {
-    return grpc::Status(grpc::StatusCode::INVALID_ARGUMENT, "the stream has no message");
-  }
-  StreamedArchive archive(context, reader, std::move(*first.mutable_data()));
-  const absl::StatusOr<std::vector<Image>> images = store_->Import(archive, first.name());
-  if (!images.ok()) return ToGrpc(images.status());
-  for (const Image& image : *images) {
+  if (!receive(&first)) return absl::InvalidArgumentError("the stream has no message");
+  StreamedArchive archive(call, receive, std::move(*first.mutable_data()));
+  CRISP_ASSIGN_OR_RETURN(const std::vector<Image> images, store_->Import(archive, first.name()));
+  for (const Image& image : images) {
     const std::vector<std::string> nameless = {image.id};
     for (const std::string& name : image.repo_tags.empty() ? nameless : image.repo_tags) {
       images::v1::ImportedImage* out = response->add_images();
@@ -56,7 +64,7 @@ grpc::Status ImportService::ImportImage(grpc::ServerContext* context,
       LogInfo("image is imported", {{"image", name}, {"id", image.id}});
     }
   }
-  return grpc::Status::OK;
+  return absl::OkStatus();
 }
 
 }  // namespace crisp::cri

@@ -1,8 +1,6 @@
-#include <chrono>
-
 #include "absl/strings/str_cat.h"
 #include "base/log.h"
-#include "cri/containerd/grpc_status.h"
+#include "base/status_macros.h"
 #include "cri/images/image_service.h"
 #include "cri/images/reference.h"
 #include "cri/images/registry/http_client.h"
@@ -17,36 +15,31 @@ AuthFields FieldsOf(const runtime::v1::AuthConfig& auth) {
 
 // The kubelet turns an error with this prefix into a pod's waiting reason; it
 // looks at the text of errors of code UNKNOWN only.
-grpc::Status PullError(const absl::Status& status, const grpc::ServerContext& context) {
-  if (absl::IsCancelled(status) && context.deadline() <= std::chrono::system_clock::now()) {
-    return grpc::Status(grpc::StatusCode::DEADLINE_EXCEEDED, std::string(status.message()));
+absl::Status PullError(const absl::Status& status, const Call& call) {
+  if (absl::IsCancelled(status) && call.expired()) {
+    return absl::DeadlineExceededError(status.message());
   }
   if (IsUnreachable(status)) {
-    return grpc::Status(grpc::StatusCode::UNKNOWN,
-                        absl::StrCat("RegistryUnavailable: ", status.message()));
+    return absl::UnknownError(absl::StrCat("RegistryUnavailable: ", status.message()));
   }
-  return ToGrpc(status);
+  return status;
 }
 
 }  // namespace
 
-grpc::Status ImageService::PullImage(grpc::ServerContext* context,
-                                     const runtime::v1::PullImageRequest* request,
+absl::Status ImageService::PullImage(const Call& call, const runtime::v1::PullImageRequest& request,
                                      runtime::v1::PullImageResponse* response) {
-  const std::string& name = request->image().image();
-  const absl::StatusOr<Reference> reference = ParseReference(name);
-  if (!reference.ok()) return ToGrpc(reference.status());
-  const absl::StatusOr<Credentials> credentials =
-      CredentialsFor(FieldsOf(request->auth()), reference->domain);
-  if (!credentials.ok()) return ToGrpc(credentials.status());
-  const absl::StatusOr<std::string> id =
-      store_->Pull(name, *credentials, [context] { return context->IsCancelled(); });
+  const std::string& name = request.image().image();
+  CRISP_ASSIGN_OR_RETURN(const Reference reference, ParseReference(name));
+  CRISP_ASSIGN_OR_RETURN(const Credentials credentials,
+                         CredentialsFor(FieldsOf(request.auth()), reference.domain));
+  const absl::StatusOr<std::string> id = store_->Pull(name, credentials, call.abandoned);
   if (!id.ok()) {
-    LogWarn("image pull failed", {{"image", reference->ToString()}, {"error", id.status()}});
-    return PullError(id.status(), *context);
+    LogWarn("image pull failed", {{"image", reference.ToString()}, {"error", id.status()}});
+    return PullError(id.status(), call);
   }
   response->set_image_ref(*id);
-  return grpc::Status::OK;
+  return absl::OkStatus();
 }
 
 }  // namespace crisp::cri

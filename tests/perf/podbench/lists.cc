@@ -1,14 +1,17 @@
 #include "tests/perf/podbench/lists.h"
 
 #include <algorithm>
+#include <memory>
 #include <thread>
 #include <utility>
 #include <vector>
 
+#include "absl/strings/str_cat.h"
 #include "base/clock.h"
 #include "base/status_macros.h"
 #include "tests/perf/podbench/pods.h"
 #include "tests/perf/podbench/processes.h"
+#include "tests/perf/podbench/raw_client.h"
 
 namespace crisp::podbench {
 namespace {
@@ -22,17 +25,23 @@ struct Question {
 
 absl::StatusOr<ListRate> Ask(Target& target, const Question& question, int parallel,
                              absl::Duration duration) {
-  std::vector<absl::StatusOr<size_t>> sizes(static_cast<size_t>(parallel), size_t{0});
-  std::vector<size_t> calls(sizes.size());
+  const std::string path = absl::StrCat("/runtime.v1.RuntimeService/", question.method);
+  std::vector<std::unique_ptr<RawClient>> clients;
+  for (int i = 0; i < parallel; ++i) {
+    CRISP_ASSIGN_OR_RETURN(std::unique_ptr<RawClient> client, RawClient::Connect(target.socket()));
+    // The first call is the connection's and the cache's.
+    CRISP_RETURN_IF_ERROR(client->Call(path, question.request).status());
+    clients.push_back(std::move(client));
+  }
+  std::vector<absl::StatusOr<size_t>> sizes(clients.size(), size_t{0});
+  std::vector<size_t> calls(clients.size());
   const Clock* clock = Clock::Real();
-  // The first call is the connection's and the cache's.
-  CRISP_RETURN_IF_ERROR(target.RawCall(question.method, question.request).status());
   const absl::Duration began = clock->Steady();
   std::vector<std::thread> threads;
-  for (size_t i = 0; i < sizes.size(); ++i) {
+  for (size_t i = 0; i < clients.size(); ++i) {
     threads.emplace_back([&, i] {
       while (sizes[i].ok() && clock->Steady() - began < duration) {
-        sizes[i] = target.RawCall(question.method, question.request);
+        sizes[i] = clients[i]->Call(path, question.request);
         ++calls[i];
       }
     });
@@ -40,8 +49,8 @@ absl::StatusOr<ListRate> Ask(Target& target, const Question& question, int paral
   for (std::thread& thread : threads) thread.join();
   const double seconds = absl::ToDoubleSeconds(clock->Steady() - began);
   ListRate rate;
-  for (size_t i = 0; i < sizes.size(); ++i) {
-    CRISP_RETURN_IF_ERROR(sizes[i].status());
+  for (size_t i = 0; i < clients.size(); ++i) {
+    CRISP_RETURN_IF_ERROR(Annotate(sizes[i].status(), target.name(), ": ", question.method));
     rate.bytes = *sizes[i];
     rate.calls_per_second += static_cast<double>(calls[i]) / seconds;
   }

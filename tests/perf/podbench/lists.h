@@ -1,6 +1,6 @@
 // How many list and status calls a second a server answers that has many containers, and
-// what memory they cost it. The
-// client takes the bytes and does not decode them: what is measured is the server.
+// what memory they cost it. The client takes the bytes and does not decode them, and is no
+// gRPC library (raw_client.h): what is measured is the server.
 //
 // Threads: MeasureLists runs its own and returns when they have ended.
 // Errors:  the first failed call ends the measurement; what it made is removed.

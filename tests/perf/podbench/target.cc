@@ -1,6 +1,5 @@
 #include "tests/perf/podbench/target.h"
 
-#include <grpcpp/generic/generic_stub.h>
 #include <grpcpp/grpcpp.h>
 #include <sys/socket.h>
 #include <sys/un.h>
@@ -201,29 +200,6 @@ absl::Status Target::AddContainer(const PodIds& ids, const PodOptions& options, 
   runtime::v1::CreateContainerResponse created;
   return Call("CreateContainer", &RuntimeService::Stub::CreateContainer, create, &created,
               [](const std::string&, absl::Duration) {});
-}
-
-absl::StatusOr<size_t> Target::RawCall(const std::string& method, const std::string& request) {
-  grpc::GenericStub stub(channel_);
-  grpc::ClientContext context;
-  SetDeadline(&context);
-  grpc::CompletionQueue queue;
-  const grpc::Slice slice(request);
-  const auto call =
-      stub.PrepareUnaryCall(&context, absl::StrCat("/runtime.v1.RuntimeService/", method),
-                            grpc::ByteBuffer(&slice, 1), &queue);
-  call->StartCall();
-  grpc::ByteBuffer answer;
-  grpc::Status status;
-  call->Finish(&answer, &status, &status);
-  void* tag = nullptr;
-  bool ok = false;
-  queue.Next(&tag, &ok);
-  if (!status.ok()) {
-    return absl::Status(static_cast<absl::StatusCode>(status.error_code()),
-                        absl::StrCat(name_, ": ", method, ": ", status.error_message()));
-  }
-  return answer.Length();
 }
 
 absl::Status Target::ExecTrue(const PodIds& ids, const Timing& timing) {

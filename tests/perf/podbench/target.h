@@ -55,6 +55,7 @@ class Target {
 
   // The process at the other end of the socket.
   absl::StatusOr<pid_t> ServerPid() const;
+  const std::string& socket() const { return socket_; }  // Its path.
 
   // Waits until the server answers, and checks that it has the image.
   absl::Status Prepare(const std::string& image);
@@ -69,10 +70,6 @@ class Target {
 
   // One more container in the pod, not started. It goes with the pod.
   absl::Status AddContainer(const PodIds& ids, const PodOptions& options, int serial);
-
-  // A method of the runtime service by name, with an encoded request; the size of the
-  // answer, which is not decoded.
-  absl::StatusOr<size_t> RawCall(const std::string& method, const std::string& request);
 
   absl::Status ExecTrue(const PodIds& ids, const Timing& timing);
   absl::StatusOr<runtime::v1::ContainerState> State(const PodIds& ids);

@@ -1,0 +1,149 @@
+#include "grpc_server/server_call.h"
+
+#include <algorithm>
+#include <cstring>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+
+namespace crisp::grpcserver {
+namespace {
+
+// What a stream may have waiting for a client that is slow.
+constexpr size_t kQueueBytes = 64 << 10;
+// gRPC's clients take less, unless told otherwise; kubelet takes 16 MiB.
+constexpr size_t kMaxMessageBytes = 64 << 20;
+// How soon a handler that waits for its client notices that its time is over.
+constexpr absl::Duration kPoll = absl::Seconds(1);
+
+}  // namespace
+
+ServerCall::ServerCall(const Clock* clock, absl::Duration timeout, std::function<void()> wake)
+    : clock_(*clock),
+      deadline_(clock->Steady() + timeout),
+      wake_(std::move(wake)),
+      call_{.abandoned = [this] { return cancelled(); }, .expired = [this] { return expired(); }} {}
+
+bool ServerCall::cancelled() const {
+  if (deadline_ != absl::InfiniteDuration() && expired()) return true;
+  absl::MutexLock lock(&mu_);
+  return cancelled_;
+}
+
+std::optional<std::string> ServerCall::Read() {
+  absl::MutexLock lock(&mu_);
+  while (!mu_.AwaitWithTimeout(absl::Condition(this, &ServerCall::CanRead), kPoll)) {
+    if (expired()) return std::nullopt;
+  }
+  if (cancelled_ || incoming_.empty()) return std::nullopt;
+  std::string message = std::move(incoming_.front());
+  incoming_.pop_front();
+  consumed_ += message.size() + kPrefixBytes;
+  Wake();
+  return message;
+}
+
+bool ServerCall::CanWrite() const { return cancelled_ || outgoing_bytes_ < kQueueBytes; }
+
+absl::Status ServerCall::Queue(Message message) {
+  if (message->size() > kMaxMessageBytes) {
+    return absl::ResourceExhaustedError(absl::StrCat("the answer has ", message->size(),
+                                                     " bytes, more than the ", kMaxMessageBytes,
+                                                     " that are sent"));
+  }
+  const Prefix prefix = PrefixFor(message->size());
+  outgoing_.push_back({prefix, std::move(message)});
+  outgoing_bytes_ += outgoing_.back().size();
+  return absl::OkStatus();
+}
+
+absl::Status ServerCall::Reply(Message message) {
+  absl::MutexLock lock(&mu_);
+  return Queue(std::move(message));  // Finish, which follows, wakes.
+}
+
+absl::Status ServerCall::Write(Message message) {
+  absl::MutexLock lock(&mu_);
+  while (!mu_.AwaitWithTimeout(absl::Condition(this, &ServerCall::CanWrite), kPoll)) {
+    if (expired()) break;
+  }
+  if (cancelled_ || expired()) return absl::CancelledError("the client is gone");
+  const absl::Status queued = Queue(std::move(message));
+  if (queued.ok()) Wake();
+  return queued;
+}
+
+void ServerCall::Finish(const absl::Status& status) {
+  absl::MutexLock lock(&mu_);
+  status_ = status;
+  Wake();
+}
+
+void ServerCall::Deliver(std::string message) {
+  absl::MutexLock lock(&mu_);
+  incoming_.push_back(std::move(message));
+}
+
+void ServerCall::EndRequest() {
+  absl::MutexLock lock(&mu_);
+  request_ended_ = true;
+}
+
+void ServerCall::Cancel() {
+  absl::MutexLock lock(&mu_);
+  cancelled_ = true;
+}
+
+void ServerCall::Wake() {
+  if (std::exchange(woken_, true)) return;
+  wake_();
+}
+
+void ServerCall::TakeWake() {
+  absl::MutexLock lock(&mu_);
+  woken_ = false;
+}
+
+void ServerCall::HoldWakes() {
+  absl::MutexLock lock(&mu_);
+  woken_ = true;
+}
+
+size_t ServerCall::TakeConsumed() {
+  absl::MutexLock lock(&mu_);
+  return std::exchange(consumed_, 0);
+}
+
+bool ServerCall::has_output() const {
+  absl::MutexLock lock(&mu_);
+  return !outgoing_.empty();
+}
+
+size_t ServerCall::Fill(uint8_t* buffer, size_t size) {
+  absl::MutexLock lock(&mu_);
+  size_t filled = 0;
+  while (filled < size && !outgoing_.empty()) {
+    const Outgoing& first = outgoing_.front();
+    const absl::string_view part =
+        sent_of_first_ < kPrefixBytes
+            ? absl::string_view(first.prefix.data(), kPrefixBytes).substr(sent_of_first_)
+            : absl::string_view(*first.message).substr(sent_of_first_ - kPrefixBytes);
+    const size_t n = std::min(part.size(), size - filled);
+    std::memcpy(buffer + filled, part.data(), n);
+    filled += n;
+    sent_of_first_ += n;
+    if (sent_of_first_ < first.size()) continue;
+    outgoing_bytes_ -= first.size();
+    outgoing_.pop_front();
+    sent_of_first_ = 0;
+  }
+  return filled;
+}
+
+std::optional<absl::Status> ServerCall::Ended() const {
+  absl::MutexLock lock(&mu_);
+  if (!outgoing_.empty()) return std::nullopt;
+  return status_;
+}
+
+}  // namespace crisp::grpcserver

@@ -1,0 +1,100 @@
+// One RPC under way: what passes between the thread that has the connection and the one
+// that runs the handler.
+//
+// Ownership: shared by both; each message of the response is shared with whoever keeps it.
+// Threads:   safe. The handler's half may wait; the session's half never does.
+// Errors:    Reply and Write: ResourceExhausted for a message that no client would take.
+#ifndef CRISP_GRPC_SERVER_SERVER_CALL_H_
+#define CRISP_GRPC_SERVER_SERVER_CALL_H_
+
+#include <cstdint>
+#include <deque>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/synchronization/mutex.h"
+#include "absl/time/time.h"
+#include "base/clock.h"
+#include "grpc_server/call.h"
+#include "grpc_server/wire.h"
+
+namespace crisp::grpcserver {
+
+using Message = std::shared_ptr<const std::string>;
+
+class ServerCall {
+ public:
+  // `wake` is called, on any thread, when there is something for the session to do; not
+  // again before the session has looked (TakeWake).
+  ServerCall(const Clock* clock, absl::Duration timeout, std::function<void()> wake);
+
+  // --- The handler's half.
+  const Call& call() const { return call_; }
+  // The only message of a unary request; the handler's once it runs.
+  const std::string& request() const { return request_; }
+  // The next message of a client's stream; nothing at its end, or once the client is gone.
+  std::optional<std::string> Read();
+  // The answer of a unary call.
+  absl::Status Reply(Message message);
+  // The same for a stream: waits while the client is slow. Cancelled once it is gone.
+  absl::Status Write(Message message);
+  void Finish(const absl::Status& status);
+  bool cancelled() const;
+
+  // --- The session's half.
+  void SetRequest(std::string request) { request_ = std::move(request); }
+  void Deliver(std::string message);
+  void EndRequest();
+  void Cancel();
+  void TakeWake();
+  // As after a wake: until TakeWake there is none.
+  void HoldWakes();
+  // Bytes that Read has taken since the last time.
+  size_t TakeConsumed();
+  bool has_output() const;
+  // Copies what is to be sent; 0 if there is nothing now.
+  size_t Fill(uint8_t* buffer, size_t size);
+  // The status, once the handler is done and Fill has given everything.
+  std::optional<absl::Status> Ended() const;
+
+ private:
+  struct Outgoing {
+    Prefix prefix;
+    Message message;
+    size_t size() const { return prefix.size() + message->size(); }
+  };
+
+  absl::Status Queue(Message message) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  void Wake() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  bool CanWrite() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  bool CanRead() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_) {
+    return cancelled_ || request_ended_ || !incoming_.empty();
+  }
+  bool expired() const { return clock_.Steady() >= deadline_; }
+
+  const Clock& clock_;
+  const absl::Duration deadline_;  // On the steady clock.
+  const std::function<void()> wake_;
+  const Call call_;
+  std::string request_;
+
+  mutable absl::Mutex mu_;
+  bool cancelled_ ABSL_GUARDED_BY(mu_) = false;
+  bool woken_ ABSL_GUARDED_BY(mu_) = false;
+  std::deque<std::string> incoming_ ABSL_GUARDED_BY(mu_);
+  bool request_ended_ ABSL_GUARDED_BY(mu_) = false;
+  size_t consumed_ ABSL_GUARDED_BY(mu_) = 0;
+  std::deque<Outgoing> outgoing_ ABSL_GUARDED_BY(mu_);
+  size_t outgoing_bytes_ ABSL_GUARDED_BY(mu_) = 0;
+  size_t sent_of_first_ ABSL_GUARDED_BY(mu_) = 0;
+  std::optional<absl::Status> status_ ABSL_GUARDED_BY(mu_);
+};
+
+}  // namespace crisp::grpcserver
+
+#endif  // CRISP_GRPC_SERVER_SERVER_CALL_H_

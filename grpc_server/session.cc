@@ -1,0 +1,359 @@
+#include "grpc_server/session.h"
+
+#include <exception>
+#include <new>
+#include <utility>
+
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+
+namespace crisp::grpcserver {
+namespace {
+
+constexpr size_t kMaxRequestBytes = 16 << 20;
+// A message may come whole before a handler takes it.
+constexpr int32_t kWindowBytes = kMaxRequestBytes + (64 << 10);
+constexpr uint32_t kMaxStreams = 1000;
+constexpr uint32_t kMaxHeaderBytes = 64 << 10;
+// Clients of gRPC's C core refuse headers of more than 8 KiB.
+constexpr size_t kMaxStatusMessageBytes = 6 << 10;
+
+absl::string_view View(const uint8_t* data, size_t size) {
+  return absl::string_view(reinterpret_cast<const char*>(data), size);
+}
+
+// nghttp2 copies both.
+nghttp2_nv Header(absl::string_view name, absl::string_view value) {
+  return {reinterpret_cast<uint8_t*>(const_cast<char*>(name.data())),
+          reinterpret_cast<uint8_t*>(const_cast<char*>(value.data())), name.size(), value.size(),
+          NGHTTP2_NV_FLAG_NONE};
+}
+
+// Runs a handler.
+template <typename F>
+std::optional<absl::Status> Guard(F handler) {
+  try {
+    return handler();
+  } catch (const std::bad_alloc&) {
+    return absl::ResourceExhaustedError("out of memory");
+  } catch (const std::exception& error) {
+    // A library of ours threw on input that we should have refused.
+    return absl::InternalError(error.what());
+  }
+}
+
+void End(const SessionOptions& options, const Methods::value_type& method, ServerCall& call,
+         absl::Duration start, const absl::Status& status) {
+  options.observe({.path = method.first,
+                   .took = options.clock->Steady() - start,
+                   .status = status,
+                   .abandoned = call.cancelled()});
+  call.Finish(status);
+}
+
+}  // namespace
+
+struct Session::Stream {
+  std::string path;
+  std::string verb;
+  std::string content_type;
+  absl::Duration timeout = absl::InfiniteDuration();
+  const Methods::value_type* method = nullptr;  // With its path.
+  std::shared_ptr<ServerCall> call;             // From the end of the headers, unless refused.
+  MessageReader reader{kMaxRequestBytes};
+  bool has_request = false;  // Unary: the message has come.
+  bool responding = false;   // Headers are on their way.
+};
+
+// What nghttp2 calls. User data is the session, a stream's user data its Stream.
+struct Session::Callbacks {
+  static Session* Self(void* user) { return static_cast<Session*>(user); }
+  static Stream* StreamOf(nghttp2_session* http2, int32_t id) {
+    return static_cast<Stream*>(nghttp2_session_get_stream_user_data(http2, id));
+  }
+
+  static int OnBeginHeaders(nghttp2_session* http2, const nghttp2_frame* frame, void* user) {
+    if (frame->hd.type != NGHTTP2_HEADERS || frame->headers.cat != NGHTTP2_HCAT_REQUEST) return 0;
+    auto stream = std::make_unique<Stream>();
+    nghttp2_session_set_stream_user_data(http2, frame->hd.stream_id, stream.get());
+    Self(user)->streams_[frame->hd.stream_id] = std::move(stream);
+    return 0;
+  }
+
+  static int OnHeader(nghttp2_session* http2, const nghttp2_frame* frame, const uint8_t* name,
+                      size_t name_size, const uint8_t* value, size_t value_size, uint8_t flags,
+                      void* user) {
+    Stream* const stream = StreamOf(http2, frame->hd.stream_id);
+    if (stream == nullptr || frame->headers.cat != NGHTTP2_HCAT_REQUEST) return 0;
+    Self(user)->OnHeader(stream, View(name, name_size), View(value, value_size));
+    return 0;
+  }
+
+  static int OnFrame(nghttp2_session* http2, const nghttp2_frame* frame, void* user) {
+    const int32_t id = frame->hd.stream_id;
+    Stream* const stream = StreamOf(http2, id);
+    if (stream == nullptr) return 0;
+    if (frame->hd.type != NGHTTP2_HEADERS && frame->hd.type != NGHTTP2_DATA) return 0;
+    if (frame->hd.type == NGHTTP2_HEADERS && frame->headers.cat == NGHTTP2_HCAT_REQUEST) {
+      Self(user)->OnHeadersEnd(id, stream);
+    }
+    if ((frame->hd.flags & NGHTTP2_FLAG_END_STREAM) != 0) Self(user)->OnRequestEnd(id, stream);
+    return 0;
+  }
+
+  static int OnData(nghttp2_session* http2, uint8_t flags, int32_t id, const uint8_t* data,
+                    size_t size, void* user) {
+    nghttp2_session_consume_connection(http2, size);
+    Stream* const stream = StreamOf(http2, id);
+    if (stream != nullptr) Self(user)->OnData(id, stream, View(data, size));
+    return 0;
+  }
+
+  static int OnFrameSent(nghttp2_session* http2, const nghttp2_frame* frame, void* user) {
+    const int32_t id = frame->hd.stream_id;
+    // The answer is complete, the question is not: nobody is to go on sending it.
+    if (frame->hd.type == NGHTTP2_HEADERS && (frame->hd.flags & NGHTTP2_FLAG_END_STREAM) != 0 &&
+        nghttp2_session_get_stream_remote_close(http2, id) == 0) {
+      nghttp2_submit_rst_stream(http2, NGHTTP2_FLAG_NONE, id, NGHTTP2_NO_ERROR);
+    }
+    return 0;
+  }
+
+  static int OnStreamClose(nghttp2_session* http2, int32_t id, uint32_t error, void* user) {
+    const auto found = Self(user)->streams_.find(id);
+    if (found == Self(user)->streams_.end()) return 0;
+    if (found->second->call != nullptr) found->second->call->Cancel();
+    Self(user)->streams_.erase(found);
+    return 0;
+  }
+
+  static ssize_t Read(nghttp2_session* http2, int32_t id, uint8_t* buffer, size_t size,
+                      uint32_t* flags, nghttp2_data_source* source, void* user) {
+    const auto* const stream = static_cast<Stream*>(source->ptr);
+    const size_t filled = stream->call->Fill(buffer, size);
+    if (const auto status = stream->call->Ended(); status.has_value()) {
+      *flags |= NGHTTP2_DATA_FLAG_EOF | NGHTTP2_DATA_FLAG_NO_END_STREAM;
+      Self(user)->SubmitTrailers(id, *status);
+    } else if (filled == 0) {
+      return NGHTTP2_ERR_DEFERRED;
+    }
+    return static_cast<ssize_t>(filled);
+  }
+};
+
+Session::Session(const SessionOptions& options, std::function<void(int32_t)> wake)
+    : options_(options), wake_(std::move(wake)) {
+  nghttp2_session_callbacks* callbacks = nullptr;
+  nghttp2_option* option = nullptr;
+  if (nghttp2_session_callbacks_new(&callbacks) != 0 || nghttp2_option_new(&option) != 0) {
+    throw std::bad_alloc();
+  }
+  nghttp2_session_callbacks_set_on_begin_headers_callback(callbacks, Callbacks::OnBeginHeaders);
+  nghttp2_session_callbacks_set_on_header_callback(callbacks, Callbacks::OnHeader);
+  nghttp2_session_callbacks_set_on_frame_recv_callback(callbacks, Callbacks::OnFrame);
+  nghttp2_session_callbacks_set_on_data_chunk_recv_callback(callbacks, Callbacks::OnData);
+  nghttp2_session_callbacks_set_on_frame_send_callback(callbacks, Callbacks::OnFrameSent);
+  nghttp2_session_callbacks_set_on_stream_close_callback(callbacks, Callbacks::OnStreamClose);
+  // A stream's window opens when its handler has read.
+  nghttp2_option_set_no_auto_window_update(option, 1);
+  // Some clients give the socket's path as the authority, which HTTP's grammar refuses.
+  // What matters of the headers is checked here.
+  nghttp2_option_set_no_http_messaging(option, 1);
+  const int made = nghttp2_session_server_new2(&http2_, callbacks, this, option);
+  nghttp2_option_del(option);
+  nghttp2_session_callbacks_del(callbacks);
+  if (made != 0) throw std::bad_alloc();
+  const nghttp2_settings_entry settings[] = {
+      {NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS, kMaxStreams},
+      {NGHTTP2_SETTINGS_INITIAL_WINDOW_SIZE, static_cast<uint32_t>(kWindowBytes)},
+      {NGHTTP2_SETTINGS_MAX_HEADER_LIST_SIZE, kMaxHeaderBytes}};
+  nghttp2_submit_settings(http2_, NGHTTP2_FLAG_NONE, settings, std::size(settings));
+  nghttp2_session_set_local_window_size(http2_, NGHTTP2_FLAG_NONE, 0, kWindowBytes);
+}
+
+Session::~Session() {
+  CancelCalls();
+  nghttp2_session_del(http2_);
+}
+
+void Session::CancelCalls() {
+  for (const auto& [id, stream] : streams_) {
+    if (stream->call != nullptr) stream->call->Cancel();
+  }
+}
+
+absl::Status Session::Receive(absl::string_view bytes) {
+  const ssize_t n = nghttp2_session_mem_recv(http2_, reinterpret_cast<const uint8_t*>(bytes.data()),
+                                             bytes.size());
+  if (n >= 0) return absl::OkStatus();
+  return absl::InternalError(
+      absl::StrCat("the client does not speak HTTP/2: ", nghttp2_strerror(static_cast<int>(n))));
+}
+
+void Session::Send(std::string* out, size_t enough) {
+  const uint8_t* data = nullptr;
+  while (out->size() < enough) {
+    const ssize_t n = nghttp2_session_mem_send(http2_, &data);
+    if (n <= 0) return;
+    out->append(reinterpret_cast<const char*>(data), static_cast<size_t>(n));
+  }
+}
+
+void Session::Drain() {
+  nghttp2_submit_goaway(http2_, NGHTTP2_FLAG_NONE, nghttp2_session_get_last_proc_stream_id(http2_),
+                        NGHTTP2_NO_ERROR, nullptr, 0);
+}
+
+bool Session::done() const {
+  return nghttp2_session_want_read(http2_) == 0 && nghttp2_session_want_write(http2_) == 0;
+}
+
+void Session::OnHeader(Stream* stream, absl::string_view name, absl::string_view value) {
+  if (name == ":path") {
+    stream->path = std::string(value);
+  } else if (name == ":method") {
+    stream->verb = std::string(value);
+  } else if (name == "content-type") {
+    stream->content_type = std::string(value);
+  } else if (name == "grpc-timeout") {
+    stream->timeout = ParseTimeout(value).value_or(absl::InfiniteDuration());
+  }
+}
+
+void Session::OnHeadersEnd(int32_t id, Stream* stream) {
+  if (stream->verb != "POST" || !absl::StartsWith(stream->content_type, "application/grpc")) {
+    const nghttp2_nv headers[] = {Header(":status", "415")};
+    nghttp2_submit_response(http2_, id, headers, std::size(headers), nullptr);
+    stream->responding = true;
+    return;
+  }
+  const auto found = options_.methods->find(stream->path);
+  if (found == options_.methods->end()) {
+    Refuse(id, stream,
+           absl::UnimplementedError(absl::StrCat("this server has no method ", stream->path)));
+    return;
+  }
+  stream->method = &*found;
+  stream->call = std::make_shared<ServerCall>(options_.clock, stream->timeout,
+                                              [wake = wake_, id] { wake(id); });
+  if (stream->method->second.client_stream) Begin(id, stream);
+}
+
+void Session::OnData(int32_t id, Stream* stream, absl::string_view data) {
+  if (stream->call == nullptr || stream->responding) {
+    nghttp2_session_consume_stream(http2_, id, data.size());
+    return;
+  }
+  if (!stream->method->second.client_stream) {
+    nghttp2_session_consume_stream(http2_, id, data.size());
+  }
+  while (!data.empty()) {
+    absl::StatusOr<std::optional<std::string>> message = stream->reader.Next(&data);
+    if (message.ok() && message->has_value() && stream->has_request) {
+      message = absl::InternalError("more than one message in a request that has one");
+    }
+    if (!message.ok()) {
+      Refuse(id, stream, message.status());
+      return;
+    }
+    if (!message->has_value()) continue;
+    if (stream->method->second.client_stream) {
+      stream->call->Deliver(**std::move(message));
+    } else {
+      stream->call->SetRequest(**std::move(message));
+      stream->has_request = true;
+    }
+  }
+}
+
+void Session::OnRequestEnd(int32_t id, Stream* stream) {
+  if (stream->call == nullptr || stream->responding) return;
+  if (stream->reader.midway()) {
+    Refuse(id, stream, absl::InternalError("the request ends within a message"));
+  } else if (stream->method->second.client_stream) {
+    stream->call->EndRequest();
+  } else if (!stream->has_request) {
+    Refuse(id, stream, absl::InternalError("the request has no message"));
+  } else {
+    Begin(id, stream);
+  }
+}
+
+void Session::Begin(int32_t id, Stream* stream) {
+  const Methods::value_type& method = *stream->method;
+  if (method.second.at_hand) {
+    stream->call->HoldWakes();  // It is looked at right after.
+    const absl::Duration start = options_.clock->Steady();
+    const auto answered = Guard([&] { return method.second.at_hand(*stream->call); });
+    if (answered.has_value()) {
+      End(options_, method, *stream->call, start, *answered);
+      Resume(id);
+      return;
+    }
+    stream->call->TakeWake();
+  }
+  // The options outlive every handler; the session may not.
+  options_.run([call = stream->call, &method, &options = options_] {
+    const absl::Duration start = options.clock->Steady();
+    const auto status = Guard([&] { return std::optional(method.second.run(*call)); });
+    End(options, method, *call, start, *status);
+  });
+}
+
+void Session::Refuse(int32_t id, Stream* stream, const absl::Status& status) {
+  if (stream->call != nullptr) stream->call->Cancel();
+  if (std::exchange(stream->responding, true)) {
+    nghttp2_submit_rst_stream(http2_, NGHTTP2_FLAG_NONE, id, NGHTTP2_INTERNAL_ERROR);
+    return;
+  }
+  RespondStatus(id, status);
+}
+
+void Session::Resume(int32_t id) {
+  const auto found = streams_.find(id);
+  if (found == streams_.end()) return;
+  Stream* const stream = found->second.get();
+  if (stream->call == nullptr) return;
+  stream->call->TakeWake();
+  if (const size_t consumed = stream->call->TakeConsumed(); consumed > 0) {
+    nghttp2_session_consume_stream(http2_, id, consumed);
+  }
+  Respond(id, stream);
+}
+
+void Session::Respond(int32_t id, Stream* stream) {
+  if (stream->responding) {
+    nghttp2_session_resume_data(http2_, id);
+    return;
+  }
+  const std::optional<absl::Status> ended = stream->call->Ended();
+  if (ended.has_value() && !ended->ok()) {
+    stream->responding = true;
+    RespondStatus(id, *ended);
+    return;
+  }
+  if (!ended.has_value() && !stream->call->has_output()) return;
+  stream->responding = true;
+  const nghttp2_nv headers[] = {Header(":status", "200"),
+                                Header("content-type", "application/grpc")};
+  nghttp2_data_provider body = {.source = {.ptr = stream}, .read_callback = Callbacks::Read};
+  nghttp2_submit_response(http2_, id, headers, std::size(headers), &body);
+}
+
+void Session::RespondStatus(int32_t id, const absl::Status& status) {
+  const std::string code = absl::StrCat(static_cast<int>(status.code()));
+  const std::string message = EncodeStatusMessage(status.message(), kMaxStatusMessageBytes);
+  const nghttp2_nv headers[] = {Header(":status", "200"),
+                                Header("content-type", "application/grpc"),
+                                Header("grpc-status", code), Header("grpc-message", message)};
+  nghttp2_submit_response(http2_, id, headers, std::size(headers), nullptr);
+}
+
+void Session::SubmitTrailers(int32_t id, const absl::Status& status) {
+  const std::string code = absl::StrCat(static_cast<int>(status.code()));
+  const std::string message = EncodeStatusMessage(status.message(), kMaxStatusMessageBytes);
+  const nghttp2_nv trailers[] = {Header("grpc-status", code), Header("grpc-message", message)};
+  nghttp2_submit_trailer(http2_, id, trailers, status.ok() ? 1 : 2);
+}
+
+}  // namespace crisp::grpcserver
