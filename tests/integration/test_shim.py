@@ -40,11 +40,12 @@ disabled_plugins = [
 """
 
 
+setUpModule = tools.own_mounts
+
+
 def mountinfo():
-    """Mount points of this machine, but for those of other tests' nodes."""
     with open("/proc/self/mountinfo", encoding="utf-8", errors="replace") as f:
-        lines = [line.split() for line in f]
-    return sorted((l[4], l[l.index("-") + 1]) for l in lines if not l[4].startswith("/tmp/crisp-"))
+        return f.read()
 
 
 class Containerd:
