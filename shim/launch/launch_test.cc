@@ -436,6 +436,10 @@ TEST(Launch, AUserNamespaceWithIdmappedMounts) {
 TEST(Launch, NothingInAContainerIsAPeerOfTheHosts) {
   TestBundle bundle;
   ASSERT_EQ(::system(absl::StrCat("chown -R 100000:100000 ", bundle.rootfs()).c_str()), 0);
+  // A mount below a volume, which an option for the volume alone does not reach.
+  bundle.MakeDir("volume/sub");
+  const std::string below = bundle.Path("volume/sub");
+  ASSERT_EQ(::mount("tmpfs", below.c_str(), "tmpfs", 0, nullptr), 0);
   const std::string mounts = HostMounts();
   ASSERT_THAT(mounts, HasSubstr(" shared:"));
   const std::string script =
@@ -445,6 +449,7 @@ TEST(Launch, NothingInAContainerIsAPeerOfTheHosts) {
     for (const char* set : {"bounding", "effective", "permitted"}) {
       spec["process"]["capabilities"][set].push_back("CAP_SYS_ADMIN");
     }
+    Mount(&spec, bundle.Path("volume"), "/volume", {"rbind", "private"});
     ASSERT_OK_AND_ASSIGN(auto container, TestProcess::Create(RequestFor(bundle, spec)));
     ASSERT_OK(container->Start());
     std::string out;
@@ -453,9 +458,11 @@ TEST(Launch, NothingInAContainerIsAPeerOfTheHosts) {
       ASSERT_NE(more, "") << out;
       out += more;
     }
+    EXPECT_THAT(out, HasSubstr(" /volume/sub "));
     EXPECT_THAT(out, Not(HasSubstr("shared:")));
     EXPECT_EQ(HostMounts(), mounts);
   }
+  ::umount2(below.c_str(), MNT_DETACH);
 }
 
 TEST(Launch, AContainerJoinsThePodsUserNamespace) {
