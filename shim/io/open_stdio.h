@@ -24,7 +24,9 @@
 
 namespace crisp::shim {
 
-// Who owns the pipes that processes write to.
+// Who owns a task's pipes, its execs' included: an exec's request does not say. Root in a user
+// namespace can reopen them so. The launcher gives them to the process's user in the end, as
+// runc does, and leaves the group.
 struct StreamOwner {
   uid_t uid = 0;
   gid_t gid = 0;

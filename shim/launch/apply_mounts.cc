@@ -33,7 +33,7 @@ absl::StatusOr<UniqueFd> OpenNull() {
   if (!S_ISCHR(st.st_mode) || st.st_rdev != makedev(1, 3)) {
     return absl::FailedPreconditionError("the host's /dev/null is not the null device");
   }
-  return CloneFd(fd.get(), /*recursive=*/false);
+  return CloneNode(fd.get());
 }
 
 // Where a mount goes. Procfs and sysfs only ever onto a directory that no link led to:

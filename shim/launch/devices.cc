@@ -77,7 +77,7 @@ absl::StatusOr<std::vector<UniqueFd>> CloneDevices(const MountPlan& plan) {
       return absl::FailedPreconditionError(
           absl::StrCat(device.path, " on the host is another device"));
     }
-    CRISP_ASSIGN_OR_RETURN(UniqueFd clone, CloneFd(node.get(), /*recursive=*/false));
+    CRISP_ASSIGN_OR_RETURN(UniqueFd clone, CloneNode(node.get()));
     out.push_back(std::move(clone));
   }
   return out;

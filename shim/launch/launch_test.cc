@@ -29,6 +29,21 @@ using ::testing::HasSubstr;
 using ::testing::Not;
 using Json = nlohmann::json;
 
+// What is the host to the launcher is a mount namespace of the test's own: what others mount
+// on this machine meanwhile does not come here, and anything of the launcher's would, since
+// every mount here is shared, as systemd's hosts have it.
+class OwnMounts : public ::testing::Environment {
+ public:
+  void SetUp() override {
+    ASSERT_EQ(::unshare(CLONE_NEWNS), 0);
+    for (const unsigned long propagation : {MS_PRIVATE, MS_SHARED}) {
+      ASSERT_EQ(::mount(nullptr, "/", nullptr, MS_REC | propagation, nullptr), 0);
+    }
+  }
+};
+[[maybe_unused]] const auto* const kOwnMounts =
+    ::testing::AddGlobalTestEnvironment(new OwnMounts());
+
 std::string HostMounts() { return *ReadFile("/proc/self/mountinfo"); }
 
 bool CgroupExists(const Json& spec) {
@@ -415,6 +430,41 @@ TEST(Launch, AUserNamespaceWithIdmappedMounts) {
   EXPECT_EQ(st.st_uid, 0u);
 }
 
+// Masked files and, in a user namespace, devices were clones of the host's nodes and peers of
+// its /dev where that is shared: what was mounted over them in the container was mounted over
+// the host's as well.
+TEST(Launch, NothingInAContainerIsAPeerOfTheHosts) {
+  TestBundle bundle;
+  ASSERT_EQ(::system(absl::StrCat("chown -R 100000:100000 ", bundle.rootfs()).c_str()), 0);
+  // A mount below a volume, which an option for the volume alone does not reach.
+  bundle.MakeDir("volume/sub");
+  const std::string below = bundle.Path("volume/sub");
+  ASSERT_EQ(::mount("tmpfs", below.c_str(), "tmpfs", 0, nullptr), 0);
+  const std::string mounts = HostMounts();
+  ASSERT_THAT(mounts, HasSubstr(" shared:"));
+  const std::string script =
+      "cat /proc/self/mountinfo; echo x > /tmp/x; mount -o bind /tmp/x /dev/null; "
+      "mount -o bind /tmp/x /proc/timer_list && cat /proc/timer_list; sleep 100";
+  for (Json spec : {bundle.Spec(script), UserNamespaceSpec(bundle, script)}) {
+    for (const char* set : {"bounding", "effective", "permitted"}) {
+      spec["process"]["capabilities"][set].push_back("CAP_SYS_ADMIN");
+    }
+    Mount(&spec, bundle.Path("volume"), "/volume", {"rbind", "private"});
+    ASSERT_OK_AND_ASSIGN(auto container, TestProcess::Create(RequestFor(bundle, spec)));
+    ASSERT_OK(container->Start());
+    std::string out;
+    while (!absl::EndsWith(out, "\nx\n")) {
+      const std::string more = container->Read();
+      ASSERT_NE(more, "") << out;
+      out += more;
+    }
+    EXPECT_THAT(out, HasSubstr(" /volume/sub "));
+    EXPECT_THAT(out, Not(HasSubstr("shared:")));
+    EXPECT_EQ(HostMounts(), mounts);
+  }
+  ::umount2(below.c_str(), MNT_DETACH);
+}
+
 TEST(Launch, AContainerJoinsThePodsUserNamespace) {
   TestBundle bundle;
   ASSERT_EQ(::system(absl::StrCat("chown -R 100000:100000 ", bundle.rootfs()).c_str()), 0);
@@ -673,6 +723,19 @@ TEST(Launch, HooksRunInTheirOrder) {
   const RunResult result = RunToEnd(bundle, spec);
   EXPECT_THAT(std::string(result.status.message()),
               HasSubstr("hooks: hooks.createRuntime[0] /bin/false: exit code 1"));
+}
+
+// They were looked for in a spec that was gone.
+TEST(Launch, AFailedLaunchRunsItsPoststopHooks) {
+  TestBundle bundle;
+  const std::string log = bundle.Path("log");
+  Json spec = bundle.Spec("true");
+  spec["hooks"] = {
+      {"createRuntime", {{{"path", "/bin/false"}}}},
+      {"poststop",
+       {{{"path", "/bin/busybox"}, {"args", {"sh", "-c", absl::StrCat("cat >> ", log)}}}}}};
+  EXPECT_THAT(std::string(RunToEnd(bundle, spec).status.message()), HasSubstr("createRuntime[0]"));
+  EXPECT_THAT(ReadFile(log), IsOkAndHolds(HasSubstr("\"status\":\"stopped\"")));
 }
 
 }  // namespace

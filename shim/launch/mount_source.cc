@@ -75,10 +75,16 @@ absl::Status Shape(const PlannedMount& mount, unsigned long default_propagation,
   if (options.recursive_idmap) deep.user_namespace = users.get();
   CRISP_RETURN_IF_ERROR(SetAttributes(tree, deep));
   AttributeChange propagation;
-  propagation.propagation = options.propagation != 0
-                                ? options.propagation
-                                : default_propagation & ~static_cast<unsigned long>(MS_REC);
-  propagation.recursive = options.propagation != 0 ? options.propagation_recursive : true;
+  propagation.recursive = true;
+  propagation.propagation = default_propagation & ~static_cast<unsigned long>(MS_REC);
+  // What an option for the mount itself does not reach is a peer of the host's no more.
+  if (options.propagation == 0 ||
+      (!options.propagation_recursive && options.propagation != MS_SHARED)) {
+    CRISP_RETURN_IF_ERROR(SetAttributes(tree, propagation));
+  }
+  if (options.propagation == 0) return absl::OkStatus();
+  propagation.propagation = options.propagation;
+  propagation.recursive = options.propagation_recursive;
   return SetAttributes(tree, propagation);
 }
 
@@ -90,6 +96,14 @@ absl::StatusOr<UniqueFd> CloneFd(int fd, bool recursive) {
         fd, "",
         OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_EMPTY_PATH | (recursive ? AT_RECURSIVE : 0));
   });
+}
+
+absl::StatusOr<UniqueFd> CloneNode(int fd) {
+  CRISP_ASSIGN_OR_RETURN(UniqueFd clone, CloneFd(fd, /*recursive=*/false));
+  AttributeChange alone;
+  alone.propagation = MS_PRIVATE;
+  CRISP_RETURN_IF_ERROR(SetAttributes(clone.get(), alone));
+  return clone;
 }
 
 absl::Status SetAttributes(int mount_fd, const AttributeChange& change) {

@@ -35,6 +35,10 @@ absl::StatusOr<UniqueFd> NewFilesystem(const std::string& type, const std::strin
 // A clone of what `fd` is, file or directory.
 absl::StatusOr<UniqueFd> CloneFd(int fd, bool recursive);
 
+// A clone of a device node of the host's; private: as a peer of the host's /dev it would take
+// there what a container mounts over it.
+absl::StatusOr<UniqueFd> CloneNode(int fd);
+
 struct AttributeChange {
   uint64_t set = 0, clear = 0;
   unsigned long propagation = 0;  // MS_*; 0: as it is.

@@ -78,8 +78,11 @@ absl::StatusOr<Rootfs> MakeRootfs(const ContainerLaunch& request, const Spec& sp
 
   const unsigned long wanted = PropagationOf(spec);
   // A root that is shared cannot be pivoted to.
-  CRISP_RETURN_IF_ERROR(
-      SetPropagation(out.tree.get(), IsShared(wanted) ? MS_PRIVATE | MS_REC : wanted));
+  const unsigned long now = IsShared(wanted) ? MS_PRIVATE | MS_REC : wanted;
+  CRISP_RETURN_IF_ERROR(SetPropagation(out.tree.get(), now));
+  for (const auto& [target, tree] : out.below) {
+    CRISP_RETURN_IF_ERROR(Annotate(SetPropagation(tree.get(), now), target));
+  }
   return out;
 }
 

@@ -7,6 +7,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstdlib>
 #include <fstream>
 
@@ -198,14 +199,21 @@ int TestProcess::Wait() {
   return ExitCode(status);
 }
 
+std::string TestProcess::Read() {
+  char buffer[4096];
+  ssize_t size;
+  do {
+    size = ::read(out_.get(), buffer, sizeof(buffer));
+  } while (size == -1 && errno == EINTR);
+  return std::string(buffer, static_cast<size_t>(std::max<ssize_t>(size, 0)));
+}
+
 std::string TestProcess::Output() {
   std::string out;
-  char buffer[4096];
   while (true) {
-    const ssize_t size = ::read(out_.get(), buffer, sizeof(buffer));
-    if (size == -1 && errno == EINTR) continue;
-    if (size <= 0) return out;
-    out.append(buffer, static_cast<size_t>(size));
+    const std::string more = Read();
+    if (more.empty()) return out;
+    out += more;
   }
 }
 

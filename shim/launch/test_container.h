@@ -57,6 +57,8 @@ class TestProcess {
   void Kill();
   // What it wrote, to its end.
   std::string Output();
+  // What is there of it next; empty at its end.
+  std::string Read();
 
   pid_t pid() const { return launch_->pid(); }
   Launch& launch() { return *launch_; }

@@ -94,7 +94,7 @@ UniqueFd UnifiedOf(const Cgroup& cgroup) {
 struct Undo {
   UniqueFd init;
   std::optional<Cgroup> cgroup;
-  const Hooks* poststop = nullptr;
+  std::vector<Hook> poststop;  // A copy: it outlives the spec.
   std::string stopped_state;
 
   void Run() {
@@ -107,9 +107,7 @@ struct Undo {
       (void)cgroup->Kill(SIGKILL);
       (void)cgroup->Remove();
     }
-    if (poststop != nullptr) {
-      (void)RunHooks("hooks.poststop", poststop->poststop, stopped_state);
-    }
+    (void)RunHooks("hooks.poststop", poststop, stopped_state);
   }
 };
 
@@ -284,7 +282,7 @@ absl::Status LaunchContainer(const ContainerLaunch& request, const cgroup::Hiera
       At(Step::kLimits);
       CRISP_RETURN_IF_ERROR(RaiseLimits(child.pid, spec.process));
       At(Step::kHooks);
-      undo->poststop = &spec.hooks;
+      undo->poststop = spec.hooks.poststop;
       const std::string creating = state.ToJson("creating", child.pid);
       CRISP_RETURN_IF_ERROR(RunHooks("hooks.prestart", spec.hooks.prestart, creating));
       CRISP_RETURN_IF_ERROR(RunHooks("hooks.createRuntime", spec.hooks.create_runtime, creating));

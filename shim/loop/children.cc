@@ -53,14 +53,21 @@ void Children::OnExit(pid_t pid, Handler handler) {
     unclaimed_.erase(found);
     // A child of that pid that is still there is another one: the number was used again.
     if (!IsChild(pid)) {
-      loop_->Post([handler = std::move(handler), exit]() mutable { handler(exit); });
+      ended_[pid] = std::move(handler);
+      loop_->Post([this, pid, exit] {
+        const auto ended = ended_.extract(pid);
+        if (!ended.empty()) ended.mapped()(exit);
+      });
       return;
     }
   }
   handlers_[pid] = std::move(handler);
 }
 
-void Children::Forget(pid_t pid) { handlers_.erase(pid); }
+void Children::Forget(pid_t pid) {
+  handlers_.erase(pid);
+  ended_.erase(pid);
+}
 
 void Children::Reap() {
   signalfd_siginfo info;

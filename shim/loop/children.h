@@ -63,6 +63,7 @@ class Children {
   Loop::Id watch_ = 0;
   Loop::Function before_reaping_;
   std::map<pid_t, Handler> handlers_;
+  std::map<pid_t, Handler> ended_;  // Called soon: it had ended before anybody asked.
   std::deque<Unclaimed> unclaimed_;
 };
 

@@ -69,6 +69,19 @@ TEST_F(ChildrenTest, AnExitBeforeSomebodyAskedIsKept) {
   EXPECT_EQ(result.code, 7);
 }
 
+TEST_F(ChildrenTest, WhoForgetsAnExitThatHasHappenedHearsNothing) {
+  const pid_t pid = Fork([] {});
+  bool told = false;
+  loop_->After(absl::Milliseconds(100), [&] {
+    EXPECT_EQ(::kill(pid, 0), -1) << "not reaped";
+    children_->OnExit(pid, [&](const ProcessExit&) { told = true; });
+    children_->Forget(pid);
+    loop_->After(absl::Milliseconds(10), [&] { loop_->Quit(); });
+  });
+  loop_->Run();
+  EXPECT_FALSE(told);
+}
+
 TEST_F(ChildrenTest, OrphansAreReaped) {
   std::array<int, 2> fds;
   ASSERT_EQ(::pipe2(fds.data(), O_CLOEXEC), 0);

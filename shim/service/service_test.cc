@@ -4,6 +4,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <csignal>
 #include <cstdlib>
 #include <memory>
@@ -14,6 +15,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
 #include "api/shim/v1/shim.pb.h"
+#include "api/shim/wire/bootstrap.pb.h"
 #include "api/shim/wire/task.pb.h"
 #include "base/file.h"
 #include "base/safe_path.h"
@@ -206,6 +208,53 @@ TEST_F(ServiceTest, CreateChecksWhatItIsGiven) {
   EXPECT_THAT(client_->Call(kTask, "Create", request),
               StatusIs(absl::StatusCode::kNotFound, HasSubstr("stdout")));
   EXPECT_TRUE(tasks_->empty());
+}
+
+// What runc's options io_uid and io_gid say of a task's pipes holds for its execs' as well: of
+// those a request says nothing.
+TEST_F(ServiceTest, ExecsInheritWhoOwnsTheirPipes) {
+  const std::string script = "stat -L -c %u:%g /proc/self/fd/0 /proc/self/fd/1 /proc/self/fd/2";
+  const std::string in = JoinPath(dir_, "in"), out = JoinPath(dir_, "out"),
+                    err = JoinPath(dir_, "err");
+  for (const std::string& fifo : {in, out, err}) ASSERT_EQ(::mkfifo(fifo.c_str(), 0700), 0);
+  const UniqueFd reader(::open(out.c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC));
+  const auto seen = [&] {
+    std::string text;
+    (void)RunUntil(loop_.get(), [&] {
+      char buffer[256];
+      const ssize_t n = ::read(reader.get(), buffer, sizeof(buffer));
+      if (n > 0) text.append(buffer, static_cast<size_t>(n));
+      return std::count(text.begin(), text.end(), '\n') == 3;
+    });
+    return text;
+  };
+
+  wire::CreateTaskRequest create;
+  create.set_id("a");
+  create.set_bundle(Bundle("a", absl::StrCat(script, "; exec sleep 60")));
+  create.set_stdin(in);
+  create.set_stdout(out);
+  create.set_stderr(err);
+  wire::RuncOptions options;
+  options.set_io_uid(1234);
+  options.set_io_gid(5678);
+  create.mutable_options()->set_type_url("containerd.runc.v1.Options");
+  create.mutable_options()->set_value(options.SerializeAsString());
+  ASSERT_OK(client_->Call(kTask, "Create", create));
+  ASSERT_OK(Call<wire::StartRequest>("Start", "a"));
+  const std::string owned = "1234:5678\n1234:5678\n1234:5678\n";
+  EXPECT_EQ(seen(), owned);
+
+  wire::ExecProcessRequest exec;
+  exec.set_id("a");
+  exec.set_exec_id("e");
+  exec.set_stdin(in);
+  exec.set_stdout(out);
+  exec.set_stderr(err);
+  exec.mutable_spec()->set_value(Args(script));
+  ASSERT_OK(client_->Call(kTask, "Exec", exec));
+  ASSERT_OK(Call<wire::StartRequest>("Start", "a", nullptr, "e"));
+  EXPECT_EQ(seen(), owned);
 }
 
 TEST_F(ServiceTest, AnExecWithFifos) {

@@ -54,11 +54,18 @@ class FakeLaunch : public Launch {
     launch->pid_ = ::fork();
     if (launch->pid_ == 0) Child(args, streams, slave.get(), theirs.get(), waits, fail);
     launch->facts_.pid = launch->pid_;
+    if (options.value("slowWorker", false)) {
+      launch->worker_ = ::fork();
+      if (launch->worker_ == 0) {
+        while (true) ::pause();
+      }
+    }
     return std::unique_ptr<Launch>(std::move(launch));
   }
 
   ~FakeLaunch() override {
     if (!taken_) ::kill(pid_, SIGKILL);
+    if (worker_ > 0) ::kill(worker_, SIGKILL);
   }
   int fd() const override { return socket_.get(); }
 
@@ -87,7 +94,7 @@ class FakeLaunch : public Launch {
   const ContainerFacts& facts() const override { return facts_; }
   pid_t pid() const override { return pid_; }
   UniqueFd TakeConsole() override { return std::move(console_); }
-  pid_t worker() const override { return 0; }
+  pid_t worker() const override { return worker_; }
 
  private:
   [[noreturn]] static void Child(const std::vector<std::string>& args,
@@ -128,6 +135,7 @@ class FakeLaunch : public Launch {
   UniqueFd console_;
   ContainerFacts facts_;
   pid_t pid_ = 0;
+  pid_t worker_ = 0;      // It does nothing but hold their end of the socket.
   bool created_ = false;  // It waits for Start.
   bool started_ = false;
   bool taken_ = false;

@@ -106,6 +106,9 @@ class Task {
   absl::Status WatchLaunch(TaskProcess* process);
   // Takes the launch's news.
   void Advance(TaskProcess* process);
+  // Asks for its exit as soon as there is a pid: one that nobody asks for is kept for a
+  // while only.
+  void Claim(TaskProcess* process);
   void Created();
   void Running(TaskProcess* process);
   void InitRunning();

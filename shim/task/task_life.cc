@@ -101,7 +101,7 @@ void Task::Advance(TaskProcess* process) {
   if (!stage.ok()) return LaunchFailed(process, stage.status());
   switch (*stage) {
     case Launch::Stage::kPreparing:
-      return;
+      return Claim(process);
     case Launch::Stage::kCreated:
       if (process->state == State::kCreating) Created();
       return;
@@ -109,6 +109,13 @@ void Task::Advance(TaskProcess* process) {
       if (process->state == State::kStarting) Running(process);
       return;
   }
+}
+
+void Task::Claim(TaskProcess* process) {
+  if (process->claimed != 0 || process->launch->pid() == 0) return;
+  process->claimed = process->launch->pid();
+  context_->children->OnExit(process->claimed,
+                             [this, process](const ProcessExit& exit) { OnReaped(process, exit); });
 }
 
 void Task::AdvanceLaunches() {
@@ -123,8 +130,7 @@ void Task::Created() {
   init_->pid = init_->launch->pid();
   facts_ = init_->launch->facts();
   init_->state = State::kCreated;
-  context_->children->OnExit(init_->pid,
-                             [this](const ProcessExit& exit) { OnReaped(init_.get(), exit); });
+  Claim(init_.get());
   if (init_->io->terminal()) {
     if (auto set = init_->io->SetConsole(init_->launch->TakeConsole()); !set.ok()) {
       LogWarn("the terminal cannot be used", {{"id", id_}, {"error", set}});
@@ -172,6 +178,7 @@ void Task::LaunchFailed(TaskProcess* process, const absl::Status& status) {
       process->io->CloseChildEnds();
       Launched(process, status);
       if (process->pid != 0) return;  // Its end is about to be reaped, or was.
+      context_->children->Forget(std::exchange(process->claimed, 0));
       process->reaped = ProcessExit{kNeverRan, absl::Now()};
       return TellExits();
     default:
@@ -263,10 +270,9 @@ void Task::Running(TaskProcess* process) {
     }
   }
   context_->events->ExecStarted(id_, process->exec_id, process->pid);
+  Claim(process);
   process->DropLaunch();
   Launched(process, process->pid);
-  context_->children->OnExit(process->pid,
-                             [this, process](const ProcessExit& exit) { OnReaped(process, exit); });
 }
 
 void Task::InitRunning() {
@@ -292,9 +298,9 @@ void Task::OnReaped(TaskProcess* process, const ProcessExit& exit) {
   // A process may end before its start is known: its launch tells the rest, now.
   if (process->state == State::kStarting && process->launch != nullptr) {
     Advance(process);
-    if (process->launch != nullptr) {
-      LaunchFailed(process, absl::InternalError("the process ended before it ran"));
-    }
+    // A failure would have been told before the end, so it ran. The socket closes later:
+    // the worker has it too, until it is gone.
+    if (process->launch != nullptr) Running(process);
   }
   process->DropLaunch();
   if (process == init_.get()) InitReaped();

@@ -34,7 +34,7 @@ struct TaskProcess {
       : loop(l), children(c), exec_id(std::move(exec)) {}
   ~TaskProcess() {
     DropLaunch();
-    if (pid != 0 && !exit.has_value()) children->Forget(pid);
+    if (claimed != 0 && !reaped.has_value()) children->Forget(claimed);
   }
   TaskProcess(const TaskProcess&) = delete;
   TaskProcess& operator=(const TaskProcess&) = delete;
@@ -52,7 +52,8 @@ struct TaskProcess {
   std::string spec_json;  // Of an exec that has not been started.
 
   State state = State::kCreating;
-  pid_t pid = 0;  // Once there is one; it stays after the end.
+  pid_t pid = 0;      // Once it is made, or an exec runs; it stays after the end.
+  pid_t claimed = 0;  // Whose exit `children` tells us.
   std::unique_ptr<ProcessIo> io;
   std::unique_ptr<Launch> launch;  // As long as there is something to come of it.
   Loop::Id launch_watch = 0;

@@ -228,6 +228,41 @@ TEST_F(TaskTest, FastProcessesExitAfterTheirStart) {
   }
 }
 
+// It "ended before it ran": its worker, not yet gone, kept the socket open whose end says
+// that execve succeeded.
+TEST_F(TaskTest, ATaskThatIsFasterThanItsWorkerHasRun) {
+  ASSERT_OK(Create("a", Spec("exit 3", "\"slowWorker\":true,")));
+  ASSERT_OK(Start("a"));
+  ASSERT_OK_AND_ASSIGN(const ExitRecord exit, Wait("a"));
+  EXPECT_EQ(exit.exit_code, 3);
+  ASSERT_OK(Delete("a"));
+  EXPECT_THAT(happened_, ElementsAre("create", "start", "exit a 3", "delete"));
+}
+
+TEST_F(TaskTest, AFailedStartIsToldThoughTheWorkerIsSlow) {
+  ASSERT_OK(Create("a", Spec("exit 0", "\"fail\":\"start\",\"slowWorker\":true,")));
+  EXPECT_THAT(Start("a"), StatusIs(absl::StatusCode::kPermissionDenied, HasSubstr("execve")));
+  ASSERT_OK(Wait("a"));
+  ASSERT_OK(Delete("a"));
+  EXPECT_THAT(happened_, ElementsAre("create", "exit a 1", "delete"));
+}
+
+// Its end was asked for only once the worker was gone; of ends that nobody asks for 64 are
+// kept, and that of an exec among many was lost.
+TEST_F(TaskTest, AnExecThatIsFasterThanItsWorkerHasRun) {
+  ASSERT_OK(Create("a", Spec("sleep 60")));
+  ASSERT_OK(Start("a"));
+  happened_.clear();
+  ASSERT_OK(AddExec("a", "e", Args("exit 4", "\"slowWorker\":true,")));
+  ASSERT_OK(Start("a", "e"));
+  ASSERT_OK_AND_ASSIGN(const ExitRecord exit, Wait("a", "e"));
+  EXPECT_EQ(exit.exit_code, 4);
+  EXPECT_THAT(happened_, ElementsAre("exec-added", "exec-started", "exit e 4"));
+  ASSERT_OK(Delete("a", "e"));
+  ASSERT_OK(Get("a")->Kill("", SIGKILL, false));
+  ASSERT_OK(Wait("a"));
+}
+
 TEST_F(TaskTest, AnExecsLife) {
   ASSERT_OK(Create("a", Spec("sleep 60")));
   EXPECT_OK(AddExec("a", "early", Args("exit 0")));

@@ -256,7 +256,9 @@ config_dirs = ["{self.certs}"]
                 if os.readlink(f"/proc/{pid}/ns/mnt") == own_mounts:
                     continue
                 with open(f"/proc/{pid}/mountinfo", encoding="utf-8", errors="replace") as f:
-                    if self.base + "/" in f.read():
+                    # Below our directory as the host has it: a namespace made from the host's,
+                    # by another test or by another node's launch that is under way.
+                    if any(self.base + "/" in line and not line.split()[4].startswith(self.base + "/") for line in f):
                         found.append(pid)
             except OSError:
                 continue

@@ -7,7 +7,11 @@ import time
 import unittest
 
 import harness
+import tools
 from harness import IMAGE, RUNTIME, RpcError, eventually
+
+
+setUpModule = tools.own_mounts
 
 
 def mountinfo():

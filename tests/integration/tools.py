@@ -3,6 +3,7 @@
 tools/test sets CRISP_BIN and CRICTL; by hand they are found in the build's output.
 """
 
+import ctypes
 import os
 import shutil
 import subprocess
@@ -62,6 +63,18 @@ def containerd2():
 def need_root():
     if os.geteuid() != 0:
         raise unittest.SkipTest("needs root: it runs containers")
+
+
+def own_mounts():
+    """A mount table of this process's own, from here on, and of whatever it starts: for suites that
+    compare the whole of it, which others on this machine change meanwhile. Everything in it is shared,
+    as systemd's hosts have it, so that what is not kept from propagating shows."""
+    need_root()
+    libc = ctypes.CDLL(None, use_errno=True)
+    if libc.unshare(0x00020000) != 0:  # CLONE_NEWNS
+        raise OSError(ctypes.get_errno(), "unshare")
+    for propagation in ("--make-rprivate", "--make-rshared"):
+        run("mount", propagation, "/")
 
 
 class Failed(AssertionError):
