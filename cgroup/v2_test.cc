@@ -137,6 +137,19 @@ TEST_F(V2Test, AFailurePutsBackWhatWasWritten) {
   EXPECT_EQ(Get("/pod/c/cpu.weight"), "79");
 }
 
+TEST_F(V2Test, AWeightAloneIsPutBackToo) {
+  Put("/pod/c/io.weight", "default 70\n8:16 20\n");
+  ASSERT_EQ(::unlink((hosts_.unified + "/pod/c/pids.max").c_str()), 0);
+  Resources r;
+  r.unified["io.weight"] = "50";
+  ASSERT_OK(Create(r).status());
+  EXPECT_EQ(Get("/pod/c/io.weight"), "default 50");
+  Put("/pod/c/io.weight", "default 70\n8:16 20\n");
+  r.unified["pids.max"] = "3";
+  EXPECT_FALSE(Create(r).ok());
+  EXPECT_EQ(Get("/pod/c/io.weight"), "default 70");
+}
+
 TEST_F(V2Test, ALimitBelowWhatIsUsedIsRefusedIfAsked) {
   Put("/pod/c/memory.current", "1000000\n");
   Resources r;
