@@ -15,8 +15,7 @@ constexpr absl::string_view kControllers[] = {
     "memory", "misc", "net_cls", "net_prio", "perf_event", "pids",    "rdma",
 };
 
-// Not a controller that cgroup v2 has: those of names, and what a VPN or a profiler mounts for
-// itself on a host of v2.
+// Limits nothing: a name, or what a VPN or a profiler mounts for itself on a host of v2.
 bool IsBeside(absl::string_view controller) {
   return absl::StartsWith(controller, "name=") || controller == "net_cls" ||
          controller == "net_prio" || controller == "perf_event";
