@@ -8,7 +8,10 @@
 #include <algorithm>
 
 #include "absl/cleanup/cleanup.h"
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_split.h"
+#include "absl/strings/strip.h"
 #include "absl/time/clock.h"
 #include "absl/time/time.h"
 #include "base/file.h"
@@ -137,6 +140,19 @@ absl::StatusOr<UniqueFd> Cgroup::OpenUnified() const {
     return absl::FailedPreconditionError("this host has no cgroup v2 tree");
   }
   return OpenDir(JoinPath(hosts_.unified, path_));
+}
+
+absl::StatusOr<Cgroup> Cgroup::HomeOf(pid_t pid) const {
+  const auto text = ReadFile(absl::StrCat("/proc/", pid, "/cgroup"), 1 << 16);
+  if (text.ok()) {
+    for (absl::string_view line : absl::StrSplit(*text, '\n')) {
+      if (!absl::ConsumePrefix(&line, "0::")) continue;
+      if (line == path_ || absl::StartsWith(line, absl::StrCat(path_, "/"))) {
+        return Cgroup(hosts_, std::string(line));
+      }
+    }
+  }
+  return absl::NotFoundError(absl::StrCat("process ", pid, " is not in cgroup ", path_));
 }
 
 absl::Status Cgroup::JoinSelf(bool unified_joined) const {

@@ -46,6 +46,10 @@ class Cgroup {
   // controllerless one of a hybrid host), or none with v1 alone.
   absl::StatusOr<UniqueFd> OpenUnified() const;
 
+  // The cgroup of the v2 tree that the process is in: this one, or one below it that the
+  // container has made. NotFound if it is elsewhere or gone.
+  absl::StatusOr<Cgroup> HomeOf(pid_t pid) const;
+
   // The calling process, single-threaded, joins: "0" to each v1 `tasks` file (one
   // thread moves without the kernel's global lock) and, unless `unified_joined`, to
   // cgroup.procs. Async-signal-safe it is not; it allocates.

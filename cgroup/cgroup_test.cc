@@ -230,7 +230,13 @@ TEST_F(CgroupTest, AnUpdateThatFailsPutsTheKernelBack) {
 
 TEST_F(CgroupTest, FreezesAndThaws) {
   ASSERT_OK_AND_ASSIGN(const Cgroup cgroup, Create());
+  // It catches the signal: what would end it at once ends the frozen of cgroup v2 at once.
+  struct sigaction act = {};
+  act.sa_handler = [](int) { ::_exit(42); };
+  struct sigaction before;
+  ASSERT_EQ(::sigaction(SIGTERM, &act, &before), 0);
   const pid_t pid = SpawnSleeper(cgroup);
+  ::sigaction(SIGTERM, &before, nullptr);
   EXPECT_THAT(cgroup.Frozen(), IsOkAndHolds(false));
   ASSERT_OK(cgroup.Freeze());
   EXPECT_THAT(cgroup.Frozen(), IsOkAndHolds(true));
@@ -239,7 +245,20 @@ TEST_F(CgroupTest, FreezesAndThaws) {
   EXPECT_EQ(::waitpid(pid, nullptr, WNOHANG), 0);
   ASSERT_OK(cgroup.Thaw());
   const int status = Wait(pid);
-  EXPECT_TRUE(WIFSIGNALED(status) && WTERMSIG(status) == SIGTERM);
+  EXPECT_TRUE(WIFEXITED(status) && WEXITSTATUS(status) == 42);
+}
+
+TEST_F(CgroupTest, TheHomeOfAProcessIsBelow) {
+  if (hosts_.unified.empty()) GTEST_SKIP() << "this host has no cgroup v2 tree";
+  ASSERT_OK_AND_ASSIGN(const Cgroup cgroup, Create());
+  ASSERT_OK_AND_ASSIGN(const Cgroup below, Create({}, "c/below"));
+  ASSERT_OK_AND_ASSIGN(const Cgroup other, Create({}, "cc"));
+  const pid_t inner = SpawnSleeper(below);
+  const pid_t outer = SpawnSleeper(other);
+  ASSERT_OK_AND_ASSIGN(const Cgroup home, cgroup.HomeOf(inner));
+  EXPECT_EQ(home.path(), below.path());
+  EXPECT_THAT(cgroup.HomeOf(outer), StatusIs(absl::StatusCode::kNotFound));
+  EXPECT_THAT(cgroup.HomeOf(::getpid()), StatusIs(absl::StatusCode::kNotFound));
 }
 
 TEST_F(CgroupTest, KillReachesFrozenProcessesAndSubCgroups) {

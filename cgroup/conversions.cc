@@ -1,5 +1,6 @@
 #include "cgroup/conversions.h"
 
+#include <algorithm>
 #include <cmath>
 
 namespace crisp::cgroup {
@@ -10,6 +11,10 @@ uint64_t WeightOfShares(uint64_t shares) {
   // The parabola on logarithmic scales through (2, 1), (1024, 100), (262144, 10000).
   const double l = std::log2(static_cast<double>(shares));
   return static_cast<uint64_t>(std::ceil(std::pow(10, (l * l + 125 * l) / 612 - 7.0 / 34)));
+}
+
+uint64_t LinearWeightOfShares(uint64_t shares) {
+  return shares <= 2 ? 1 : 1 + (std::min<uint64_t>(shares, 262144) - 2) * 9999 / 262142;
 }
 
 uint64_t IoWeightOf(uint64_t blkio_weight) {

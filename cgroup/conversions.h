@@ -16,6 +16,9 @@ namespace crisp::cgroup {
 // defaults (1024 and 100) and the maxima correspond, as runc and crun have it.
 uint64_t WeightOfShares(uint64_t shares);
 
+// The same as runtimes before 2025 have it (runc 1.3, crun 1.22): linear, so that 1024 are 39.
+uint64_t LinearWeightOfShares(uint64_t shares);
+
 // blkio.weight (10 to 1000) to io.weight (1 to 10000), linear.
 uint64_t IoWeightOf(uint64_t blkio_weight);
 

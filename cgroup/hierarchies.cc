@@ -15,13 +15,18 @@ constexpr absl::string_view kControllers[] = {
     "memory", "misc", "net_cls", "net_prio", "perf_event", "pids",    "rdma",
 };
 
-bool IsNamed(absl::string_view controller) { return absl::StartsWith(controller, "name="); }
+// Limits nothing: a name, or what a VPN or a profiler mounts for itself on a host of v2.
+bool IsBeside(absl::string_view controller) {
+  return absl::StartsWith(controller, "name=") || controller == "net_cls" ||
+         controller == "net_prio" || controller == "perf_event";
+}
 
 std::vector<std::string> ControllersOf(const MountInfo& mount) {
   std::vector<std::string> controllers;
   for (absl::string_view option : absl::StrSplit(mount.super_options, ',')) {
-    if (IsNamed(option) || std::find(std::begin(kControllers), std::end(kControllers), option) !=
-                               std::end(kControllers)) {
+    if (absl::StartsWith(option, "name=") ||
+        std::find(std::begin(kControllers), std::end(kControllers), option) !=
+            std::end(kControllers)) {
       controllers.emplace_back(option);
     }
   }
@@ -55,7 +60,7 @@ absl::StatusOr<Hierarchies> Hierarchies::FromMounts(const std::vector<MountInfo>
 
 bool Hierarchies::v2() const {
   return !unified.empty() && std::all_of(v1.begin(), v1.end(), [](const V1Hierarchy& hierarchy) {
-    return std::all_of(hierarchy.controllers.begin(), hierarchy.controllers.end(), IsNamed);
+    return std::all_of(hierarchy.controllers.begin(), hierarchy.controllers.end(), IsBeside);
   });
 }
 

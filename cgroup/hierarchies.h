@@ -26,7 +26,7 @@ struct Hierarchies {
   std::vector<V1Hierarchy> v1;
   std::string unified;  // Mount point of the cgroup v2 tree; empty: none.
 
-  // Controllers are v2's: there is a unified tree and no v1 controller.
+  // Controllers are v2's: there is a unified tree and no v1 controller that limits anything.
   bool v2() const;
   // The v1 mount point with `controller`, or "".
   std::string MountPointOf(absl::string_view controller) const;

@@ -42,6 +42,14 @@ TEST(HierarchiesTest, ANamedHierarchyDoesNotMakeTheHostHybrid) {
   EXPECT_TRUE(hosts.v2());
 }
 
+TEST(HierarchiesTest, AVpnsNetClsDoesNotMakeTheHostHybrid) {
+  ASSERT_OK_AND_ASSIGN(const Hierarchies hosts,
+                       From("30 23 0:26 / /sys/fs/cgroup rw - cgroup2 cgroup2 rw\n"
+                            "32 23 0:28 / /opt/vpn/net_cls rw - cgroup cgroup rw,net_cls\n"));
+  EXPECT_TRUE(hosts.v2());
+  EXPECT_EQ(hosts.MountPointOf("net_cls"), "/opt/vpn/net_cls");
+}
+
 TEST(HierarchiesTest, OtherViewsOfAHierarchyDoNotCount) {
   ASSERT_OK_AND_ASSIGN(const Hierarchies hosts,
                        From("1 0 0:1 /pod /views/part rw - cgroup cgroup rw,memory\n"

@@ -86,9 +86,13 @@ Resources ReadV2(const std::string& directory, const Resources& wanted) {
     const bool unlimited = *swap < 0 || *now.memory_limit < 0;
     now.memory_swap = unlimited ? -1 : *now.memory_limit + *swap;
   }
-  if (const auto weight = Plain<uint64_t>(Text(directory, "cpu.weight"))) {
-    const bool same = wanted.cpu_shares && WeightOfShares(*wanted.cpu_shares) == *weight;
+  // An idle group has no weight: zero.
+  if (const auto weight = Plain<uint64_t>(Text(directory, "cpu.weight")); weight && *weight != 0) {
+    const bool same = wanted.cpu_shares && (WeightOfShares(*wanted.cpu_shares) == *weight ||
+                                            LinearWeightOfShares(*wanted.cpu_shares) == *weight);
     now.cpu_shares = same ? *wanted.cpu_shares : SharesOfWeight(*weight);
+    // Whoever puts it back means this weight, whichever way the shares came to it.
+    now.unified["cpu.weight"] = absl::StrCat(*weight);
   }
   const std::vector<std::string> max = absl::StrSplit(Text(directory, "cpu.max"), ' ');
   if (max.size() == 2) {

@@ -16,8 +16,8 @@ namespace crisp::cgroup {
 
 // Limits of memory, CPU and huge pages (the sizes that `wanted` names) in the form that
 // Update takes; absent where the host does not count them. cgroup v2 keeps CPU shares on
-// another scale: they read as those of `wanted` if these come to the kernel's weight,
-// else as what has that weight.
+// another scale: they read as those of `wanted` if these come to the kernel's weight, by our
+// conversion or an older runtime's, else as what has that weight.
 absl::StatusOr<Resources> ReadLimits(const Hierarchies& hosts, const std::string& path,
                                      const Resources& wanted);
 

@@ -171,15 +171,18 @@ void PlanUnified(const Resources& r, Plan* plan) {
       plan->Write(file, value, field);
       continue;
     }
-    for (absl::string_view line : absl::StrSplit(value, '\n', absl::SkipEmpty())) {
-      const std::string key(line.substr(0, line.find(' ')));
+    for (absl::string_view text : absl::StrSplit(value, '\n', absl::SkipEmpty())) {
+      // A weight alone is short for that of all devices.
+      const bool alone = absl::EndsWith(file, ".weight") && !absl::StrContains(text, ' ');
+      const std::string line = absl::StrCat(alone ? "default " : "", text);
+      const std::string key = line.substr(0, line.find(' '));
       std::string reset;
       if (file == "io.max") reset = key + " rbps=max wbps=max riops=max wiops=max";
       if (file == "io.latency") reset = key + " target=0";
       if (file == "rdma.max") reset = key + " hca_handle=max hca_object=max";
       if (absl::EndsWith(file, ".weight"))
         reset = key == "default" ? key + " 100" : key + " default";
-      plan->WriteKey(file, std::string(line), std::move(reset), field);
+      plan->WriteKey(file, line, std::move(reset), field);
     }
   }
 }

@@ -12,6 +12,7 @@
 #include "base/status_matchers.h"
 #include "cgroup/cgroup.h"
 #include "cgroup/conversions.h"
+#include "cgroup/limits.h"
 
 namespace crisp::cgroup {
 namespace {
@@ -63,6 +64,9 @@ TEST(ConversionsTest, SharesKeepTheirMinimumDefaultAndMaximum) {
   for (uint64_t shares = 2; shares < 262144; shares += 7) {
     ASSERT_LE(WeightOfShares(shares), WeightOfShares(shares + 7));
   }
+  EXPECT_EQ(LinearWeightOfShares(2), 1u);
+  EXPECT_EQ(LinearWeightOfShares(1024), 39u);
+  EXPECT_EQ(LinearWeightOfShares(262144), 10000u);
   EXPECT_EQ(IoWeightOf(10), 1u);
   EXPECT_EQ(IoWeightOf(1000), 10000u);
 }
@@ -135,6 +139,33 @@ TEST_F(V2Test, AFailurePutsBackWhatWasWritten) {
   EXPECT_THAT(Create(r), StatusIs(absl::StatusCode::kFailedPrecondition, HasSubstr("pids.limit")));
   EXPECT_EQ(Get("/pod/c/memory.max"), "max");
   EXPECT_EQ(Get("/pod/c/cpu.weight"), "79");
+}
+
+TEST_F(V2Test, SharesThatAnOlderRuntimeConvertedReadBack) {
+  Put("/pod/c/cpu.weight", "39\n");
+  Resources wanted;
+  wanted.cpu_shares = 1024;
+  ASSERT_OK_AND_ASSIGN(const Resources now, ReadLimits(hosts_, "/pod/c", wanted));
+  EXPECT_EQ(now.cpu_shares, 1024u);
+  ASSERT_OK_AND_ASSIGN(const Cgroup cgroup, Cgroup::Open(hosts_, "/pod/c"));
+  ASSERT_OK(cgroup.Update(now));
+  EXPECT_EQ(Get("/pod/c/cpu.weight"), "39");
+  Put("/pod/c/cpu.weight", "0\n");  // It is idle.
+  ASSERT_OK_AND_ASSIGN(const Resources idle, ReadLimits(hosts_, "/pod/c", wanted));
+  EXPECT_FALSE(idle.cpu_shares.has_value());
+}
+
+TEST_F(V2Test, AWeightAloneIsPutBackToo) {
+  Put("/pod/c/io.weight", "default 70\n8:16 20\n");
+  ASSERT_EQ(::unlink((hosts_.unified + "/pod/c/pids.max").c_str()), 0);
+  Resources r;
+  r.unified["io.weight"] = "50";
+  ASSERT_OK(Create(r).status());
+  EXPECT_EQ(Get("/pod/c/io.weight"), "default 50");
+  Put("/pod/c/io.weight", "default 70\n8:16 20\n");
+  r.unified["pids.max"] = "3";
+  EXPECT_FALSE(Create(r).ok());
+  EXPECT_EQ(Get("/pod/c/io.weight"), "default 70");
 }
 
 TEST_F(V2Test, ALimitBelowWhatIsUsedIsRefusedIfAsked) {

@@ -187,7 +187,8 @@ absl::StatusOr<nlohmann::json> BuildSpec(const ContainerContext& context,
                            .resolv_path = pod.ResolvConfPath(),
                            .extra_mounts = std::move(volume_mounts),
                            .cdi_dirs = context.node->cdi_dirs,
-                           .recursive_read_only = driver->features().recursive_read_only};
+                           .recursive_read_only = driver->features().recursive_read_only,
+                           .apparmor_default = context.node->apparmor_default};
   for (const auto& [index, volume] : image_volumes) {
     input.image_volumes[index] = volume.mount;
   }

@@ -29,6 +29,7 @@
 #include "cri/images/image_store.h"
 #include "cri/images/import_service.h"
 #include "cri/main/call_log.h"
+#include "cri/main/default_apparmor.h"
 #include "cri/main/installed.h"
 #include "cri/main/pause_rootfs.h"
 #include "cri/main/runtime_features.h"
@@ -111,6 +112,15 @@ absl::Status Daemon::Parts::ProbeHost() {
                          Annotate(cgroup::Hierarchies::Probe(), "look for the host's cgroups"));
   if (!node.host.can_raise_limits) {
     LogWarn("without CAP_SYS_RESOURCE, OOM scores and resource limits are clamped to ours");
+  }
+  if (node.host.apparmor) {
+    auto loaded = LoadDefaultApparmorProfile();
+    if (loaded.ok()) {
+      node.apparmor_default = *std::move(loaded);
+    } else {
+      LogWarn("there is no default AppArmor profile: containers that name none have none",
+              {{"error", loaded.status()}});
+    }
   }
   return absl::OkStatus();
 }

@@ -29,6 +29,7 @@ struct PodContext {
   std::string node_name;
   std::vector<std::string> cdi_dirs;
   HostFacts host;
+  std::string apparmor_default;  // What RuntimeDefault means; "": nothing is loaded.
   cgroup::Hierarchies hierarchies;
 
   Clock* clock = nullptr;

@@ -50,13 +50,15 @@ absl::Status ProbeCgroups(HostFacts* host) {
     for (absl::string_view name : absl::StrSplit(text, absl::ByAnyChar(" \n"), absl::SkipEmpty())) {
       host->cgroup_controllers.insert(std::string(name));
     }
-    // The root group has no limits, so the question is put to our own group.
+    // The root group has no limits, so the question is put to our own group; but nor has that
+    // one where nobody has handed memory on to it, and a kernel that swaps counts by default.
     CRISP_ASSIGN_OR_RETURN(const std::string own, ReadFile("/proc/self/cgroup"));
     for (absl::string_view line : absl::StrSplit(own, '\n')) {
       if (!absl::ConsumePrefix(&line, "0::/")) continue;
-      host->swap_accounting =
-          line.empty() ? Exists("/proc/swaps")
-                       : Exists(JoinPath(absl::StrCat("/sys/fs/cgroup/", line), "memory.swap.max"));
+      const std::string group = JoinPath("/sys/fs/cgroup", line);
+      host->swap_accounting = Exists(JoinPath(group, "memory.max"))
+                                  ? Exists(JoinPath(group, "memory.swap.max"))
+                                  : Exists("/proc/swaps");
     }
     return absl::OkStatus();
   }

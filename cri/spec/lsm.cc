@@ -70,6 +70,10 @@ absl::StatusOr<std::string> ApparmorProfile(
       return std::string();
     case SecurityProfile::RuntimeDefault:
       if (!host.apparmor || (security.privileged() && !said)) return std::string();
+      if (said && runtime_default.empty()) {
+        return absl::FailedPreconditionError(
+            absl::StrCat(kField, ": this host's default profile could not be loaded"));
+      }
       return runtime_default;
     case SecurityProfile::Localhost:
       break;

@@ -35,6 +35,16 @@ TEST(ApparmorProfile, TheDefaultIsTheRuntimes) {
   EXPECT_THAT(ApparmorProfile(security, host, "std"), IsOkAndHolds(""));
 }
 
+TEST(ApparmorProfile, ADefaultThatIsNotLoadedIsRefusedToWhoAsksForIt) {
+  HostFacts host;
+  host.apparmor = true;
+  LinuxContainerSecurityContext security;
+  EXPECT_THAT(ApparmorProfile(security, host, ""), IsOkAndHolds(""));
+  security.mutable_apparmor()->set_profile_type(SecurityProfile::RuntimeDefault);
+  EXPECT_THAT(ApparmorProfile(security, host, ""),
+              StatusIs(absl::StatusCode::kFailedPrecondition, HasSubstr("default profile")));
+}
+
 TEST(SelinuxLabelsOf, OnlyWhereThereIsSelinux) {
   LinuxContainerSecurityContext security;
   security.mutable_selinux_options()->set_level("s0:c1,c2");

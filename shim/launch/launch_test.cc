@@ -20,6 +20,7 @@
 #include "base/mountinfo.h"
 #include "base/status_matchers.h"
 #include "base/sys.h"
+#include "cgroup/hierarchies.h"
 #include "shim/launch/test_container.h"
 
 namespace crisp::shim {
@@ -58,6 +59,11 @@ int Children() {
   int count = 0;
   while (::waitpid(-1, nullptr, WNOHANG) > 0) ++count;
   return ::waitpid(-1, nullptr, WNOHANG) == -1 ? count : -1;
+}
+
+// Ten seconds at most.
+void WaitFor(const std::string& path) {
+  for (int i = 0; i < 1000 && ::access(path.c_str(), F_OK) != 0; ++i) ::usleep(10000);
 }
 
 void Mount(Json* spec, const std::string& source, const std::string& destination,
@@ -613,7 +619,9 @@ TEST(Launch, SeccompWithAndWithoutNewPrivileges) {
   TestBundle bundle;
   bundle.MakeDir("cache");
   for (const bool no_new_privileges : {true, false}) {
-    Json spec = bundle.Spec("grep Seccomp: /proc/self/status; mkdir /made; sleep 100");
+    ::unlink(bundle.Path("rootfs/tried").c_str());
+    Json spec =
+        bundle.Spec("grep Seccomp: /proc/self/status; mkdir /made; touch /tried; sleep 100");
     spec["process"]["noNewPrivileges"] = no_new_privileges;
     spec["linux"]["seccomp"] = {
         {"defaultAction", "SCMP_ACT_ALLOW"},
@@ -630,10 +638,33 @@ TEST(Launch, SeccompWithAndWithoutNewPrivileges) {
     ASSERT_OK(result.status);
     EXPECT_THAT(result.out, HasSubstr("Seccomp:\t2\n"));
     EXPECT_THAT(result.out, HasSubstr("mkdir: can't create directory '/made': "));
+    WaitFor(bundle.Path("rootfs/tried"));
     container->Kill();
     EXPECT_THAT(container->Output(), HasSubstr("Seccomp:\t2\n"));
   }
   EXPECT_NE(::access(bundle.Path("rootfs/made").c_str(), F_OK), 0);
+}
+
+// The kernel's rule of no internal processes.
+TEST(Launch, AnExecJoinsInitWhereTheContainerHasCgroupsOfItsOwn) {
+  ASSERT_OK_AND_ASSIGN(const auto hosts, cgroup::Hierarchies::Probe());
+  if (!hosts.v2()) GTEST_SKIP() << "this host has its controllers in cgroup v1";
+  TestBundle bundle;
+  Json spec = bundle.Spec(
+      "cd /sys/fs/cgroup && mkdir init && echo 1 > init/cgroup.procs && "
+      "echo +memory > cgroup.subtree_control && touch /ready; exec tail -f /dev/null");
+  spec["linux"]["namespaces"].push_back({{"type", "cgroup"}});
+  for (Json& mount : spec["mounts"]) {
+    if (mount["type"] == "cgroup") mount["options"].back() = "rw";
+  }
+  ASSERT_OK_AND_ASSIGN(auto container, TestProcess::Create(RequestFor(bundle, spec)));
+  ASSERT_OK(container->Start());
+  WaitFor(bundle.Path("rootfs/ready"));
+  const RunResult result = RunToEnd(ExecFor(*container, spec, "cat /proc/self/cgroup"));
+  EXPECT_OK(result.status);
+  EXPECT_EQ(result.out, "0::/init\n");
+  container.reset();
+  EXPECT_FALSE(CgroupExists(spec));
 }
 
 TEST(Launch, Execs) {

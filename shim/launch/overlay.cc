@@ -13,6 +13,7 @@
 #include "base/sys.h"
 #include "shim/launch/id_maps.h"
 #include "shim/launch/mount_source.h"
+#include "shim/launch/overlay_aside.h"
 
 namespace crisp::shim {
 namespace {
@@ -20,12 +21,8 @@ namespace {
 // The kernel's bound on a string option.
 constexpr size_t kMaxValue = 255;
 
-struct Layers {
-  std::vector<std::string> lower;
-  std::string upper, work;
+struct Layers : OverlayParts {
   IdMaps id_maps;
-  bool is_volatile = false;
-  std::vector<std::string> rest;
 };
 
 // "0:100000:65536,65536:..." as inside, outside, count.
@@ -81,33 +78,8 @@ absl::StatusOr<Layers> Read(const std::vector<std::string>& options) {
   return layers;
 }
 
-absl::StatusOr<UniqueFd> OpenLayer(const std::string& path, int users) {
-  if (users < 0) {
-    return SysFd(absl::StrCat("open layer ", path),
-                 [&] { return ::open(path.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC); });
-  }
-  CRISP_ASSIGN_OR_RETURN(UniqueFd plain, OpenLayer(path, -1));
-  CRISP_ASSIGN_OR_RETURN(UniqueFd clone, CloneFd(plain.get(), /*recursive=*/false));
-  AttributeChange change;
-  change.user_namespace = users;
-  CRISP_RETURN_IF_ERROR(Annotate(SetAttributes(clone.get(), change), path));
-  return clone;
-}
-
-void ForgetEarlierMount(int work) {
-  (void)::unlinkat(work, "work/incompat/volatile/dirty", 0);
-  (void)::unlinkat(work, "work/incompat/volatile", AT_REMOVEDIR);
-  (void)::unlinkat(work, "work/incompat", AT_REMOVEDIR);
-}
-
-}  // namespace
-
-absl::StatusOr<UniqueFd> MakeOverlay(const std::vector<std::string>& options, uint64_t attributes) {
-  CRISP_ASSIGN_OR_RETURN(Layers layers, Read(options));
-  UniqueFd users;
-  if (!layers.id_maps.empty()) {
-    CRISP_ASSIGN_OR_RETURN(users, UserNamespaceWith(layers.id_maps));
-  }
+// Of descriptors, as kernels take it from 6.7 on, and earlier ones most of it.
+absl::StatusOr<UniqueFd> FromDescriptors(const OverlayParts& parts, uint64_t attributes) {
   std::vector<UniqueFd> held;
   const auto open = [&held](const std::string& path, int id_map) -> absl::StatusOr<std::string> {
     CRISP_ASSIGN_OR_RETURN(UniqueFd fd, OpenLayer(path, id_map));
@@ -118,11 +90,11 @@ absl::StatusOr<UniqueFd> MakeOverlay(const std::vector<std::string>& options, ui
   // A string option is short and paths of layers are long. Seen from /proc/self/fd a
   // descriptor's number is a path, so that 60 layers fit; the kernel takes more of them
   // one at a time where it knows "lowerdir+".
-  std::vector<std::string> data = std::move(layers.rest);
+  std::vector<std::string> data = parts.rest;
   std::string lower;
   std::vector<std::string> one_by_one;
-  for (const std::string& path : layers.lower) {
-    CRISP_ASSIGN_OR_RETURN(const std::string number, open(path, users.get()));
+  for (const std::string& path : parts.lower) {
+    CRISP_ASSIGN_OR_RETURN(const std::string number, open(path, parts.user_namespace));
     absl::StrAppend(&lower, lower.empty() ? "" : ":", number);
     one_by_one.push_back(absl::StrCat("lowerdir+=", number));
   }
@@ -131,10 +103,10 @@ absl::StatusOr<UniqueFd> MakeOverlay(const std::vector<std::string>& options, ui
   } else {
     data.insert(data.end(), one_by_one.begin(), one_by_one.end());
   }
-  if (!layers.upper.empty()) {
-    CRISP_ASSIGN_OR_RETURN(const std::string upper, open(layers.upper, -1));
-    CRISP_ASSIGN_OR_RETURN(const std::string work, open(layers.work, -1));
-    if (layers.is_volatile) ForgetEarlierMount(held.back().get());
+  if (!parts.upper.empty()) {
+    CRISP_ASSIGN_OR_RETURN(const std::string upper, open(parts.upper, -1));
+    CRISP_ASSIGN_OR_RETURN(const std::string work, open(parts.work, -1));
+    if (parts.is_volatile) ForgetEarlierMount(held.back().get());
     data.push_back(absl::StrCat("upperdir=", upper));
     data.push_back(absl::StrCat("workdir=", work));
   }
@@ -145,6 +117,22 @@ absl::StatusOr<UniqueFd> MakeOverlay(const std::vector<std::string>& options, ui
   CRISP_RETURN_IF_ERROR(Sys("chdir /proc/self/fd", [] { return ::chdir("/proc/self/fd"); }));
   const absl::Cleanup back = [&before] { (void)!::fchdir(before.get()); };
   return NewFilesystem("overlay", "overlay", data, attributes);
+}
+
+}  // namespace
+
+absl::StatusOr<UniqueFd> MakeOverlay(const std::vector<std::string>& options, uint64_t attributes) {
+  CRISP_ASSIGN_OR_RETURN(Layers layers, Read(options));
+  UniqueFd users;
+  if (!layers.id_maps.empty()) {
+    CRISP_ASSIGN_OR_RETURN(users, UserNamespaceWith(layers.id_maps));
+    layers.user_namespace = users.get();
+  }
+  auto overlay = FromDescriptors(layers, attributes);
+  // What an older kernel does not understand it calls invalid; so is what no kernel does.
+  if (ErrnoOf(overlay.status()) != EINVAL) return overlay;
+  auto aside = MountOverlayAside(layers, attributes);
+  return aside.ok() ? std::move(aside) : std::move(overlay);
 }
 
 }  // namespace crisp::shim

@@ -359,25 +359,31 @@ absl::Status LaunchExec(const ExecLaunch& request, const cgroup::Hierarchies& ho
   }
 
   At(Step::kCgroup);
+  std::optional<Cgroup> cgroup;
   UniqueFd unified;
   if (!request.container.cgroup_path.empty()) {
-    CRISP_ASSIGN_OR_RETURN(const Cgroup cgroup, Cgroup::Open(hosts, request.container.cgroup_path));
-    unified = UnifiedOf(cgroup);
+    CRISP_ASSIGN_OR_RETURN(cgroup, Cgroup::Open(hosts, request.container.cgroup_path));
+    unified = UnifiedOf(*cgroup);
     // The process is cloned from here and inherits it.
-    CRISP_RETURN_IF_ERROR(cgroup.JoinSelf(unified.ok()));
+    CRISP_RETURN_IF_ERROR(cgroup->JoinSelf(unified.ok()));
   }
 
   CRISP_ASSIGN_OR_RETURN(SocketPair sync, MakeSocketPair());
   init.common.sync = sync.second.get();
   At(Step::kNamespaces);
-  CRISP_ASSIGN_OR_RETURN(Sibling child, CloneAfter(
-                                            [&]() -> absl::Status {
-                                              if (born_in == 0) return absl::OkStatus();
-                                              return Sys("join the container's pid namespace", [&] {
-                                                return ::setns(container, born_in);
-                                              });
-                                            },
-                                            init.user_namespace, 0, unified.get()));
+  const auto join = [&]() -> absl::Status {
+    if (born_in == 0) return absl::OkStatus();
+    return Sys("join the container's pid namespace", [&] { return ::setns(container, born_in); });
+  };
+  auto born = CloneAfter(join, init.user_namespace, 0, unified.get());
+  if (ErrnoOf(born.status()) == EBUSY && unified.ok()) {
+    // A container that shares its cgroup out to cgroups of its own, as systemd does, leaves no
+    // room for processes in it: the kernel has them in the leaves. Init is in one.
+    CRISP_ASSIGN_OR_RETURN(const Cgroup home, cgroup->HomeOf(request.container.pid));
+    unified = UnifiedOf(home);
+    born = CloneAfter(join, init.user_namespace, 0, unified.get());
+  }
+  CRISP_ASSIGN_OR_RETURN(Sibling child, std::move(born));
   if (child.pid == 0) {
     sync.first.reset();
     RunExecInit(std::move(init));

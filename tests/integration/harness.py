@@ -40,8 +40,14 @@ class RpcError(AssertionError):
         super().__init__(f"{method}: {code}: {message}")
 
 
+def within(seconds):
+    """What takes that long at most, on this machine."""
+    return seconds * tools.SLOW
+
+
 def eventually(condition, seconds=10, what="the condition"):
     """Polls until `condition` gives something true, and returns that."""
+    seconds = within(seconds)
     deadline = time.monotonic() + seconds
     while True:
         value = condition()
@@ -192,7 +198,7 @@ config_dirs = ["{self.certs}"]
     def kill(self, sig=signal.SIGKILL):
         """Ends crispd alone; containerd, shims and pods live on."""
         self.daemon.send_signal(sig)
-        self.daemon.wait(timeout=30)
+        self.daemon.wait(timeout=within(30))
         self.daemon = None
 
     def restart(self, sig=signal.SIGKILL):
@@ -232,7 +238,7 @@ config_dirs = ["{self.certs}"]
     def kill_agent(self, sig=signal.SIGKILL):
         """Ends the agent alone; pods live on."""
         self.agent.send_signal(sig)
-        self.agent.wait(timeout=30)
+        self.agent.wait(timeout=within(30))
         self.agent = None
 
     def agent_log_tail(self, lines=60):
@@ -280,13 +286,13 @@ config_dirs = ["{self.certs}"]
                     os.kill(pid, sig)
                 except ProcessLookupError:
                     pass
-            deadline = time.monotonic() + 3
+            deadline = time.monotonic() + within(3)
             while self.own_processes() and time.monotonic() < deadline:
                 if self.daemon:
                     self.daemon.poll()
                 time.sleep(0.05)
         if self.daemon:
-            self.daemon.wait(timeout=10)
+            self.daemon.wait(timeout=within(10))
             self.daemon = None
         for point in sorted(leaks.mounts(self.base), reverse=True):
             run("umount", "--lazy", point, check=False)
@@ -331,7 +337,7 @@ config_dirs = ["{self.certs}"]
                 pass
         return run(
             tools.crictl(), "--config", config, "-r", self.endpoint, "-i", self.endpoint,
-            "-t", "60s", *argv, check=check, timeout=timeout, **kwargs,
+            "-t", f"{within(60):.0f}s", *argv, check=check, timeout=timeout, **kwargs,
         )  # fmt: skip
 
     def crictl_json(self, *argv):
@@ -351,7 +357,7 @@ config_dirs = ["{self.certs}"]
     def call(self, method, request, timeout=60):
         """One RPC; the reply as a dict, or RpcError."""
         argv = [
-            tools.ours("cri_call"), "--timeout", str(timeout), self.endpoint, method, "-",
+            tools.ours("cri_call"), "--timeout", str(round(within(timeout))), self.endpoint, method, "-",
         ]  # fmt: skip
         result = run(*argv, input=json.dumps(request), timeout=timeout + 30)
         answer = json.loads(result.stdout)
@@ -363,13 +369,13 @@ config_dirs = ["{self.certs}"]
         """The same, started and not waited for: what it returns gives what call() would, and
         has `done`, which tells without waiting."""
         process = subprocess.Popen(
-            [tools.ours("cri_call"), "--timeout", str(timeout), self.endpoint, method,
+            [tools.ours("cri_call"), "--timeout", str(round(within(timeout))), self.endpoint, method,
              json.dumps(request)],
             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
         )  # fmt: skip
 
         def finish():
-            out, err = process.communicate(timeout=timeout + 30)
+            out, err = process.communicate(timeout=within(timeout + 30))
             if process.returncode != 0:
                 raise AssertionError(f"{method}: {err}")
             answer = json.loads(out)

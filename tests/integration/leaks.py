@@ -154,7 +154,7 @@ def difference(before, after):
 
 def wait_clean(node, before, seconds=10):
     """Waits until nothing is left that was not there before; returns what is."""
-    deadline = time.monotonic() + seconds
+    deadline = time.monotonic() + seconds * tools.SLOW
     while True:
         left = difference(before, snapshot(node))
         if not left or time.monotonic() > deadline:

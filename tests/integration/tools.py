@@ -11,6 +11,9 @@ import unittest
 
 REPO = os.path.realpath(os.path.join(os.path.dirname(__file__), "..", ".."))
 EXAMPLES = os.path.join(REPO, "examples")
+# How many times slower than a processor this machine is: an emulated one, say (tests/vm).
+# Every bound on a wait is so much wider, and what is promised in seconds, too.
+SLOW = float(os.environ.get("CRISP_TEST_SLOW", "1"))
 
 
 def _bin_dir():
@@ -93,7 +96,7 @@ def run(*argv, check=True, timeout=120, **kwargs):
     kwargs.setdefault("stdin", subprocess.DEVNULL if "input" not in kwargs else None)
     if "input" in kwargs:
         kwargs.pop("stdin")
-    result = subprocess.run(argv, capture_output=True, text=True, timeout=timeout, **kwargs)
+    result = subprocess.run(argv, capture_output=True, text=True, timeout=timeout * SLOW, **kwargs)
     if check and result.returncode != 0:
         raise Failed(argv, result)
     return result
@@ -108,7 +111,7 @@ def start(*argv, **kwargs):
 
 def finish(process, timeout):
     """Waits for it, and returns its CompletedProcess."""
-    out, err = process.communicate(timeout=timeout)
+    out, err = process.communicate(timeout=timeout * SLOW)
     return subprocess.CompletedProcess(process.args, process.returncode, out, err)
 
 
