@@ -23,7 +23,7 @@ struct Question {
   std::string request;  // Encoded.
 };
 
-absl::StatusOr<ListRate> Ask(Target& target, const Question& question, int parallel,
+absl::StatusOr<ListRate> Ask(Target& target, pid_t server, const Question& question, int parallel,
                              absl::Duration duration) {
   const std::string path = absl::StrCat("/runtime.v1.RuntimeService/", question.method);
   std::vector<std::unique_ptr<RawClient>> clients;
@@ -36,6 +36,7 @@ absl::StatusOr<ListRate> Ask(Target& target, const Question& question, int paral
   std::vector<absl::StatusOr<size_t>> sizes(clients.size(), size_t{0});
   std::vector<size_t> calls(clients.size());
   const Clock* clock = Clock::Real();
+  CRISP_ASSIGN_OR_RETURN(const absl::Duration cpu_before, CpuTime(server));
   const absl::Duration began = clock->Steady();
   std::vector<std::thread> threads;
   for (size_t i = 0; i < clients.size(); ++i) {
@@ -48,11 +49,16 @@ absl::StatusOr<ListRate> Ask(Target& target, const Question& question, int paral
   }
   for (std::thread& thread : threads) thread.join();
   const double seconds = absl::ToDoubleSeconds(clock->Steady() - began);
+  CRISP_ASSIGN_OR_RETURN(const absl::Duration cpu_after, CpuTime(server));
+  // The clock of CpuTime ticks a hundred times a second.
+  const double cpu_seconds =
+      absl::ToDoubleSeconds(std::max(cpu_after - cpu_before, absl::Milliseconds(10)));
   ListRate rate;
   for (size_t i = 0; i < clients.size(); ++i) {
     CRISP_RETURN_IF_ERROR(Annotate(sizes[i].status(), target.name(), ": ", question.method));
     rate.bytes = *sizes[i];
     rate.calls_per_second += static_cast<double>(calls[i]) / seconds;
+    rate.calls_per_cpu_second += static_cast<double>(calls[i]) / cpu_seconds;
   }
   return rate;
 }
@@ -86,7 +92,7 @@ absl::StatusOr<ListFigures> MeasureLists(Target& target, const PodOptions& optio
   figures.bytes_per_container = static_cast<double>(after - before) / containers;
   for (const Question& question : questions) {
     CRISP_ASSIGN_OR_RETURN(figures.rates[question.method],
-                           Ask(target, question, parallel, duration));
+                           Ask(target, server, question, parallel, duration));
   }
   return figures;
 }

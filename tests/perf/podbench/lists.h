@@ -18,7 +18,8 @@ namespace crisp::podbench {
 
 struct ListRate {
   double calls_per_second = 0;
-  size_t bytes = 0;  // Of an answer.
+  double calls_per_cpu_second = 0;  // Of the daemon's.
+  size_t bytes = 0;                 // Of an answer.
 };
 
 struct ListFigures {
