@@ -36,12 +36,12 @@ void ReadDns(ObjectReader& spec, PodDns* dns) {
       dns->options.push_back(option.Has("value") ? absl::StrCat(name, ":", value) : name);
     });
     if (dns->servers.size() > kMaxServers) {
-      config.Fail("nameservers",
-                  absl::StrCat("Invalid value: must not have more than ", kMaxServers));
+      config.Invalid("nameservers", dns->servers,
+                     absl::StrCat("must not have more than ", kMaxServers, " nameservers"));
     }
     if (dns->searches.size() > kMaxSearches) {
-      config.Fail("searches",
-                  absl::StrCat("Invalid value: must not have more than ", kMaxSearches));
+      config.Invalid("searches", dns->searches,
+                     absl::StrCat("must not have more than ", kMaxSearches, " search paths"));
     }
   });
   if (dns->policy == "None" && dns->servers.empty()) {
@@ -50,68 +50,14 @@ void ReadDns(ObjectReader& spec, PodDns* dns) {
   }
 }
 
-// Fails with the path of something inside the element `i` of a list.
-void FailAt(ObjectReader& spec, const char* list, size_t i, absl::string_view inside,
-            absl::string_view why) {
-  if (!spec.ok()) return;
-  *spec.status() =
-      absl::InvalidArgumentError(absl::StrCat(spec.PathOf(list), "[", i, "]", inside, ": ", why));
-}
-
-void CheckNames(ObjectReader& spec, const Pod& pod) {
-  if (spec.ok() && pod.containers.empty()) spec.Fail("containers", "Required value");
-  std::set<std::string> names;
-  for (const auto* list : {&pod.init_containers, &pod.containers}) {
-    for (size_t i = 0; i < list->size(); ++i) {
-      if (names.insert((*list)[i].name).second) continue;
-      FailAt(spec, list == &pod.containers ? "containers" : "initContainers", i, ".name",
-             absl::StrCat("Duplicate value: \"", (*list)[i].name, "\""));
-    }
-  }
-}
-
-// What stands between the containers and the pod's other fields.
-void CheckTogether(ObjectReader& spec, const Pod& pod) {
-  std::set<std::string> volumes;
-  for (size_t i = 0; i < pod.volumes.size() && spec.ok(); ++i) {
-    const std::string name = pod.volumes[i].value("name", "");
-    if (volumes.insert(name).second) continue;
-    FailAt(spec, "volumes", i, ".name", absl::StrCat("Duplicate value: \"", name, "\""));
-  }
-  for (const auto* list : {&pod.init_containers, &pod.containers}) {
-    const char* field = list == &pod.containers ? "containers" : "initContainers";
-    for (size_t i = 0; i < list->size(); ++i) {
-      const Container& container = (*list)[i];
-      for (size_t k = 0; k < container.volume_mounts.size(); ++k) {
-        const std::string volume = container.volume_mounts[k].value("name", "");
-        if (volumes.count(volume) > 0 || !spec.ok()) continue;
-        FailAt(spec, field, i, absl::StrCat(".volumeMounts[", k, "].name"),
-               absl::StrCat("Not found: \"", volume, "\""));
-      }
-      for (size_t k = 0; k < container.ports.size(); ++k) {
-        const ContainerPort& port = container.ports[k];
-        if (!pod.host_network || port.host_port == 0 || !spec.ok()) continue;
-        if (port.host_port == port.container_port) continue;
-        FailAt(spec, field, i, absl::StrCat(".ports[", k, "].containerPort"),
-               absl::StrCat("Invalid value: ", port.container_port,
-                            ": must match `hostPort` when `hostNetwork` is true"));
-      }
-    }
-  }
-  if (pod.host_pid && pod.share_process_namespace) {
-    spec.Invalid("shareProcessNamespace", true,
-                 "ShareProcessNamespace and HostPID cannot both be enabled");
-  }
-}
-
 void ReadHostAliases(ObjectReader& spec, Pod* pod) {
   spec.Each("hostAliases", [&](ObjectReader& reader) {
     HostAlias alias;
-    reader.Require("ip", &alias.ip);
     unsigned char address[sizeof(in6_addr)];
-    if (reader.ok() && ::inet_pton(AF_INET, alias.ip.c_str(), address) != 1 &&
+    if (reader.Require("ip", &alias.ip) && ::inet_pton(AF_INET, alias.ip.c_str(), address) != 1 &&
         ::inet_pton(AF_INET6, alias.ip.c_str(), address) != 1) {
-      reader.Invalid("ip", alias.ip, "must be a valid IP address");
+      reader.Invalid("ip", alias.ip,
+                     "must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)");
     }
     reader.Read("hostnames", &alias.hostnames);
     for (const std::string& name : alias.hostnames) {
@@ -159,37 +105,24 @@ void ReadFieldsOfClusters(ObjectReader& spec) {
                "resourceClaims", "resources", "schedulingGates", "schedulingGroup", "workloadRef"});
 }
 
-void CheckHooks(ObjectReader& spec, const Pod& pod) {
-  for (size_t i = 0; i < pod.init_containers.size(); ++i) {
-    const Container& c = pod.init_containers[i];
-    if (c.is_sidecar()) continue;
-    const std::pair<bool, const char*> set[] = {
-        {c.post_start.has_value() || c.pre_stop.has_value(), ".lifecycle"},
-        {c.liveness.has_value(), ".livenessProbe"},
-        {c.readiness.has_value(), ".readinessProbe"},
-        {c.startup.has_value(), ".startupProbe"}};
-    for (const auto& [there, field] : set) {
-      if (!there) continue;
-      FailAt(spec, "initContainers", i, field,
-             "Forbidden: may not be set for init containers without restartPolicy=Always");
-    }
-  }
-  for (size_t i = 0; i < pod.containers.size(); ++i) {
-    if (pod.containers[i].restart_policy.empty()) continue;
-    FailAt(spec, "containers", i, ".restartPolicy",
-           "Forbidden: may not be set for non-init containers");
-  }
-}
-
 void ReadSpec(ObjectReader& spec, Pod* pod) {
-  spec.Each("initContainers",
-            [&](ObjectReader& c) { ReadContainer(c, &pod->init_containers.emplace_back()); });
-  spec.Each("containers",
-            [&](ObjectReader& c) { ReadContainer(c, &pod->containers.emplace_back()); });
-  spec.Each("volumes", [](ObjectReader& volume) { CheckVolume(volume); });
+  ContainerChecks checks;
+  spec.Each("volumes", [&](ObjectReader& volume) { CheckVolume(volume, &checks.volumes); });
   if (const nlohmann::json* volumes = spec.Raw("volumes"); volumes != nullptr) {
     pod->volumes = *volumes;
   }
+  spec.Read("hostNetwork", &pod->host_network);
+  checks.host_network = pod->host_network;
+  const nlohmann::json* containers = spec.Raw("containers");
+  if (containers == nullptr || (containers->is_array() && containers->empty())) {
+    spec.Fail("containers", "Required value");
+  }
+  spec.Each("containers", [&](ObjectReader& c) {
+    ReadContainer(c, /*init=*/false, &checks, &pod->containers.emplace_back());
+  });
+  spec.Each("initContainers", [&](ObjectReader& c) {
+    ReadContainer(c, /*init=*/true, &checks, &pod->init_containers.emplace_back());
+  });
   spec.Object("securityContext",
               [&](ObjectReader& context) { ReadPodSecurity(context, &pod->security); });
   ReadDns(spec, &pod->dns);
@@ -198,10 +131,13 @@ void ReadSpec(ObjectReader& spec, Pod* pod) {
       !pod->hostname.empty() && !wrong.empty()) {
     spec.Invalid("hostname", pod->hostname, wrong);
   }
-  spec.Read("hostNetwork", &pod->host_network);
   spec.Read("hostPID", &pod->host_pid);
   spec.Read("hostIPC", &pod->host_ipc);
   spec.Read("shareProcessNamespace", &pod->share_process_namespace);
+  if (pod->host_pid && pod->share_process_namespace) {
+    spec.Invalid("shareProcessNamespace", true,
+                 "ShareProcessNamespace and HostPID cannot both be enabled");
+  }
   spec.ReadChoice("restartPolicy", {"Always", "OnFailure", "Never"}, &pod->restart_policy);
   spec.Read("runtimeClassName", &pod->runtime_class_name);
   std::optional<int64_t> grace;
@@ -213,9 +149,6 @@ void ReadSpec(ObjectReader& spec, Pod* pod) {
   CheckLabels(spec, "nodeSelector", pod->node_selector);
   spec.Read("nodeName", &pod->node_name);
   ReadFieldsOfClusters(spec);
-  CheckNames(spec, *pod);
-  CheckHooks(spec, *pod);
-  CheckTogether(spec, *pod);
 }
 
 }  // namespace
@@ -229,8 +162,15 @@ void ReadMetadata(ObjectReader& document, ObjectMeta* out) {
                  "generateName", "generation", "managedFields", "ownerReferences",
                  "resourceVersion", "selfLink", "uid"});
     meta.Read("name", &out->name);
-    if (out->name.empty()) meta.Fail("name", "Required value: name or generateName is required");
+    if (out->name.empty()) {
+      if (meta.ok()) meta.Fail("name", "Required value: name or generateName is required");
+    } else if (const std::string wrong = SubdomainError(out->name); !wrong.empty()) {
+      meta.Invalid("name", out->name, wrong);
+    }
     meta.Read("namespace", &out->ns);
+    if (const std::string wrong = LabelNameError(out->ns); !out->ns.empty() && !wrong.empty()) {
+      meta.Invalid("namespace", out->ns, wrong);
+    }
     meta.Read("labels", &out->labels);
     meta.Read("annotations", &out->annotations);
     CheckLabels(meta, "labels", out->labels);
@@ -246,12 +186,6 @@ void ReadMetadata(ObjectReader& document, ObjectMeta* out) {
     if (bytes > kMaxAnnotations) {
       meta.Fail("annotations",
                 absl::StrCat("Too long: may not be more than ", kMaxAnnotations, " bytes"));
-    }
-    if (const std::string wrong = SubdomainError(out->name); !out->name.empty() && !wrong.empty()) {
-      meta.Invalid("name", out->name, wrong);
-    }
-    if (const std::string wrong = LabelNameError(out->ns); !out->ns.empty() && !wrong.empty()) {
-      meta.Invalid("namespace", out->ns, wrong);
     }
   });
 }
@@ -270,10 +204,9 @@ void CheckLabels(ObjectReader& object, const char* field,
 
 void ReadPodSpec(ObjectReader& spec, Pod* out) { ReadSpec(spec, out); }
 
-absl::StatusOr<Pod> ReadPod(const nlohmann::json& json, std::vector<std::string>* warnings) {
-  absl::Status status;
+Pod ReadPod(const nlohmann::json& json, FieldErrors* errors, std::vector<std::string>* warnings) {
   Pod pod;
-  ObjectReader document(json, "", &status, warnings);
+  ObjectReader document(json, "", errors, warnings);
   document.Ignore({"apiVersion", "kind", "status"});
   ObjectMeta meta;
   ReadMetadata(document, &meta);
@@ -283,9 +216,15 @@ absl::StatusOr<Pod> ReadPod(const nlohmann::json& json, std::vector<std::string>
   pod.annotations = meta.annotations;
   if (!document.Has("spec")) document.Fail("spec", "Required value");
   document.Object("spec", [&](ObjectReader& spec) { ReadSpec(spec, &pod); });
+  if (const nlohmann::json* spec = document.Raw("spec"); spec != nullptr) pod.spec = *spec;
   document.Finish();
-  if (!status.ok()) return status;
-  pod.spec = json["spec"];
+  return pod;
+}
+
+absl::StatusOr<Pod> ReadPod(const nlohmann::json& json, std::vector<std::string>* warnings) {
+  FieldErrors errors;
+  Pod pod = ReadPod(json, &errors, warnings);
+  if (!errors.empty()) return errors.ToStatus();
   return pod;
 }
 

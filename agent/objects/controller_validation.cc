@@ -1,5 +1,6 @@
 #include "agent/objects/controller_validation.h"
 
+#include <cstddef>
 #include <cstdint>
 #include <map>
 #include <nlohmann/json.hpp>
@@ -59,22 +60,23 @@ void ValidateSelector(const std::string& kind, ObjectReader& spec,
                       const std::map<std::string, std::string>& labels) {
   if (!spec.Has("selector")) return spec.Fail("selector", "Required value");
   Selector selector;
+  const size_t before = spec.errors()->count();
   if (kind == "ReplicationController") {
     selector = Selector::ReadMap(spec, "selector");
   } else {
     spec.Object("selector",
                 [&](ObjectReader& reader) { selector = Selector::ReadLabelSelector(reader); });
   }
-  if (!spec.ok()) return;
+  if (spec.errors()->count() != before) return;
   if (selector.empty()) {
     return spec.Fail("selector",
                      absl::StrCat("Invalid value: {}: empty selector is invalid for ",
                                   kind == "DaemonSet" ? "daemonset" : absl::AsciiStrToLower(kind)));
   }
   if (!selector.Matches(labels)) {
-    *spec.status() = absl::InvalidArgumentError(absl::StrCat(
-        spec.PathOf("template"), ".metadata.labels: Invalid value: ", nlohmann::json(labels).dump(),
-        ": `selector` does not match template `labels`"));
+    spec.FailPath(absl::StrCat(spec.PathOf("template"), ".metadata.labels"),
+                  absl::StrCat("Invalid value: ", nlohmann::json(labels).dump(),
+                               ": `selector` does not match template `labels`"));
   }
 }
 

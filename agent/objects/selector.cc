@@ -36,20 +36,20 @@ Selector Selector::ReadLabelSelector(ObjectReader& selector) {
     Requirement requirement;
     std::string op;
     std::vector<std::string> values;
-    expression.Require("key", &requirement.key);
+    const bool keyed = expression.Require("key", &requirement.key);
     expression.ReadChoice("operator", {"DoesNotExist", "Exists", "In", "NotIn"}, &op);
     expression.Read("values", &values);
-    if (op.empty()) expression.Fail("operator", "Required value");
+    if (!expression.Has("operator")) expression.Fail("operator", "Required value");
     const bool listed = op == "In" || op == "NotIn";
     if (listed && values.empty()) {
       expression.Fail("values",
                       "Required value: must be specified when `operator` is 'In' or 'NotIn'");
     }
-    if (!listed && !values.empty()) {
+    if (!op.empty() && !listed && !values.empty()) {
       expression.Forbidden("values",
                            "may not be specified when `operator` is 'Exists' or 'DoesNotExist'");
     }
-    if (const std::string wrong = LabelKeyError(requirement.key); !wrong.empty()) {
+    if (const std::string wrong = LabelKeyError(requirement.key); keyed && !wrong.empty()) {
       expression.Invalid("key", requirement.key, wrong);
     }
     requirement.op = op == "In"       ? Op::kIn
@@ -63,15 +63,15 @@ Selector Selector::ReadLabelSelector(ObjectReader& selector) {
 }
 
 Selector Selector::Of(const Json& controller) {
-  absl::Status status;
+  FieldErrors errors;
   Selector out;
-  ObjectReader spec(At(controller, "spec"), "spec", &status);
+  ObjectReader spec(At(controller, "spec"), "spec", &errors);
   if (TextAt(controller, "kind") == "ReplicationController") {
     out = ReadMap(spec, "selector");
   } else {
     spec.Object("selector", [&](ObjectReader& selector) { out = ReadLabelSelector(selector); });
   }
-  if (status.ok() && !out.empty()) return out;
+  if (errors.empty() && !out.empty()) return out;
   // Better no pod than every pod.
   Selector none;
   none.requirements_.push_back({"", Op::kExists, {}});

@@ -19,7 +19,7 @@ namespace crisp::agent {
 class Selector {
  public:
   // {app: web}, in the field `name` of `parent`: what a ReplicationController has.
-  // Errors go to the reader's Status, as below.
+  // Errors go to the reader's, as below.
   static Selector ReadMap(ObjectReader& parent, const char* name);
   // {matchLabels: ..., matchExpressions: [...]}.
   static Selector ReadLabelSelector(ObjectReader& selector);

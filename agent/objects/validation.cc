@@ -1,8 +1,7 @@
 #include "agent/objects/validation.h"
 
-#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
-#include "absl/strings/strip.h"
+#include "agent/manifest/field_errors.h"
 #include "agent/manifest/object_documents.h"
 #include "agent/manifest/object_reader.h"
 #include "agent/manifest/pod_reader.h"
@@ -22,21 +21,19 @@ size_t SizeOf(const Map& data) {
   return size;
 }
 
-absl::Status CheckSize(size_t size) {
-  if (size <= kMaxData) return absl::OkStatus();
-  return absl::InvalidArgumentError(
-      absl::StrCat("data: Too long: may not be more than ", kMaxData, " bytes"));
+void CheckSize(size_t size, FieldErrors* errors) {
+  if (size > kMaxData) {
+    errors->Add(absl::StrCat("data: Too long: may not be more than ", kMaxData, " bytes"));
+  }
 }
 
-absl::Status ValidateConfigMap(const Json& object) {
-  const auto map = ReadConfigMap(object);
-  if (!map.ok()) return map.status();
-  return CheckSize(SizeOf(map->data()) + SizeOf(map->binary_data()));
+void ValidateConfigMap(const Json& object, FieldErrors* errors) {
+  const auto map = ReadConfigMap(object, errors);
+  CheckSize(SizeOf(map.data()) + SizeOf(map.binary_data()), errors);
 }
 
-absl::Status ValidateSecret(const Json& object) {
-  const auto secret = ReadSecret(object);
-  if (!secret.ok()) return secret.status();
+void ValidateSecret(const Json& object, FieldErrors* errors) {
+  const auto secret = ReadSecret(object, errors);
   static constexpr struct {
     const char* type;
     const char* key;
@@ -46,16 +43,15 @@ absl::Status ValidateSecret(const Json& object) {
                  {"kubernetes.io/tls", "tls.crt"},
                  {"kubernetes.io/tls", "tls.key"}};
   for (const auto& [type, key] : kNeeded) {
-    if (secret->type() == type && !secret->data().contains(key)) {
-      return absl::InvalidArgumentError(absl::StrCat("data[", key, "]: Required value"));
+    if (secret.type() == type && !secret.data().contains(key)) {
+      errors->Add(absl::StrCat("data[", key, "]: Required value"));
     }
   }
-  return CheckSize(SizeOf(secret->data()));
+  CheckSize(SizeOf(secret.data()), errors);
 }
 
-absl::Status ValidateNode(const Json& object) {
-  absl::Status status;
-  ObjectReader reader(object, "", &status);
+void ValidateNode(const Json& object, FieldErrors* errors) {
+  ObjectReader reader(object, "", errors);
   reader.Ignore({"apiVersion", "kind", "status"});
   ObjectMeta meta;
   ReadMetadata(reader, &meta);
@@ -64,43 +60,21 @@ absl::Status ValidateNode(const Json& object) {
     spec.Read("unschedulable", &unschedulable);
   });
   reader.Finish();
-  return status;
 }
 
-absl::Status ValidateController(const std::string& kind, const Json& object,
-                                std::vector<std::string>* warnings) {
-  absl::Status status;
-  ObjectReader reader(object, "", &status, warnings);
+void ValidateController(const std::string& kind, const Json& object, FieldErrors* errors,
+                        std::vector<std::string>* warnings) {
+  ObjectReader reader(object, "", errors, warnings);
   reader.Ignore({"apiVersion", "kind", "status"});
   ObjectMeta meta;
   ReadMetadata(reader, &meta);
   if (!reader.Has("spec")) reader.Fail("spec", "Required value");
   reader.Object("spec", [&](ObjectReader& spec) { ValidateControllerSpec(kind, spec); });
   reader.Finish();
-  return status;
 }
 
-// The error of a reader as Kubernetes prints it for the object.
-absl::Status Named(const Json& object, const absl::Status& status) {
-  if (status.ok()) return status;
-  const std::string kind = TextAt(object, "kind");
-  if (absl::StartsWith(status.message(), kDecodingError)) {
-    return absl::InvalidArgumentError(
-        absl::StrCat(kind, " in version \"", TextAt(object, "apiVersion"),
-                     "\" cannot be handled as a ", kind, ": ", status.message()));
-  }
-  absl::string_view why = status.message();
-  std::string text(why);
-  if (absl::IsUnimplemented(status) && absl::ConsumeSuffix(&why, ": not supported yet")) {
-    text = absl::StrCat(why, ": Forbidden: not supported yet");
-  }
-  return absl::InvalidArgumentError(
-      absl::StrCat("The ", kind, " \"", TextAt(object, "metadata.name"), "\" is invalid: ", text));
-}
-
-absl::Status Immutable(absl::string_view path, const Json& value) {
-  return absl::InvalidArgumentError(
-      absl::StrCat(path, ": Invalid value: ", ToText(value), ": field is immutable"));
+void Immutable(absl::string_view path, const Json& value, FieldErrors* errors) {
+  errors->Add(absl::StrCat(path, ": Invalid value: ", ToText(value), ": field is immutable"));
 }
 
 // The path of the first field in which they differ.
@@ -132,37 +106,32 @@ Json WithoutMutable(const Json& spec) {
   return out;
 }
 
-absl::Status CheckPodUpdate(const Json& old, const Json& object) {
-  const Json before = WithoutMutable(old["spec"]);
-  const Json after = WithoutMutable(object["spec"]);
-  if (before == after) return absl::OkStatus();
-  return absl::InvalidArgumentError(absl::StrCat(
+void CheckPodUpdate(const Json& old, const Json& object, FieldErrors* errors) {
+  const Json before = WithoutMutable(At(old, "spec"));
+  const Json after = WithoutMutable(At(object, "spec"));
+  if (before == after) return;
+  errors->Add(absl::StrCat(
       "spec: Forbidden: pod updates may not change fields other than "
       "`spec.activeDeadlineSeconds` and `spec.tolerations`: ",
       FirstDifference(before, after, "spec"), " differs; delete the pod and create it anew"));
 }
 
-absl::Status CheckDataUpdate(const Json& old, const Json& object) {
+void CheckDataUpdate(const Json& old, const Json& object, FieldErrors* errors) {
   if (At(old, "kind") == "Secret" && At(old, "type") != At(object, "type")) {
-    return Immutable("type", At(object, "type"));
+    Immutable("type", At(object, "type"), errors);
   }
-  if (!TruthAt(old, "immutable")) return absl::OkStatus();
-  if (!TruthAt(object, "immutable")) {
-    return absl::InvalidArgumentError(
-        "immutable: Forbidden: field is immutable when `immutable` is set");
-  }
+  if (!TruthAt(old, "immutable")) return;
+  constexpr char kWhy[] = ": Forbidden: field is immutable when `immutable` is set";
+  if (!TruthAt(object, "immutable")) errors->Add(absl::StrCat("immutable", kWhy));
   for (const char* field : {"data", "binaryData"}) {
-    if (At(old, field) != At(object, field)) {
-      return absl::InvalidArgumentError(
-          absl::StrCat(field, ": Forbidden: field is immutable when `immutable` is set"));
-    }
+    if (At(old, field) != At(object, field)) errors->Add(absl::StrCat(field, kWhy));
   }
-  return absl::OkStatus();
 }
 
-absl::Status CheckImmutable(const std::string& kind, const Json& old, const Json& object) {
-  if (kind == "Pod") return CheckPodUpdate(old, object);
-  if (kind == "ConfigMap" || kind == "Secret") return CheckDataUpdate(old, object);
+void CheckImmutable(const std::string& kind, const Json& old, const Json& object,
+                    FieldErrors* errors) {
+  if (kind == "Pod") return CheckPodUpdate(old, object, errors);
+  if (kind == "ConfigMap" || kind == "Secret") return CheckDataUpdate(old, object, errors);
   std::vector<std::string> fields;
   if (kind == "Deployment" || kind == "ReplicaSet" || kind == "DaemonSet") {
     fields = {"spec.selector"};
@@ -170,18 +139,28 @@ absl::Status CheckImmutable(const std::string& kind, const Json& old, const Json
     fields = {"spec.selector", "spec.completions", "spec.completionMode", "spec.template"};
   }
   for (const std::string& field : fields) {
-    if (At(old, field) != At(object, field)) return Immutable(field, At(object, field));
+    if (At(old, field) != At(object, field)) Immutable(field, At(object, field), errors);
   }
-  return absl::OkStatus();
 }
 
-absl::Status Check(const std::string& kind, const Json& object,
-                   std::vector<std::string>* warnings) {
-  if (kind == "Pod") return ReadPod(object, warnings).status();
-  if (kind == "ConfigMap") return ValidateConfigMap(object);
-  if (kind == "Secret") return ValidateSecret(object);
-  if (kind == "Node") return ValidateNode(object);
-  return ValidateController(kind, object, warnings);
+void Check(const std::string& kind, const Json& object, FieldErrors* errors,
+           std::vector<std::string>* warnings) {
+  if (kind == "Pod") {
+    (void)ReadPod(object, errors, warnings);
+  } else if (kind == "ConfigMap") {
+    ValidateConfigMap(object, errors);
+  } else if (kind == "Secret") {
+    ValidateSecret(object, errors);
+  } else if (kind == "Node") {
+    ValidateNode(object, errors);
+  } else {
+    ValidateController(kind, object, errors, warnings);
+  }
+}
+
+absl::Status Named(const Json& object, const FieldErrors& errors) {
+  return errors.ToStatus(TextAt(object, "kind"), TextAt(object, "metadata.name"),
+                         TextAt(object, "apiVersion"));
 }
 
 }  // namespace
@@ -190,14 +169,20 @@ absl::Status ValidateObject(const Json& object, std::vector<std::string>* warnin
   const std::string kind = TextAt(object, "kind");
   const absl::StatusOr<const KindInfo*> info = FindKind(kind);
   if (!info.ok()) return info.status();
-  return Named(object, Check(kind, object, warnings));
+  FieldErrors errors;
+  Check(kind, object, &errors, warnings);
+  return Named(object, errors);
 }
 
 absl::Status ValidateUpdate(const Json& old, const Json& object,
                             std::vector<std::string>* warnings) {
-  const absl::Status valid = ValidateObject(object, warnings);
-  if (!valid.ok()) return valid;
-  return Named(object, CheckImmutable(TextAt(object, "kind"), old, object));
+  const std::string kind = TextAt(object, "kind");
+  const absl::StatusOr<const KindInfo*> info = FindKind(kind);
+  if (!info.ok()) return info.status();
+  FieldErrors errors;
+  Check(kind, object, &errors, warnings);
+  CheckImmutable(kind, old, object, &errors);
+  return Named(object, errors);
 }
 
 }  // namespace crisp::agent

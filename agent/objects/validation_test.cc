@@ -73,12 +73,37 @@ TEST(ValidationTest, PodsInKubernetesWords) {
                        "The Pod \"web\" is invalid: spec.affinity: Forbidden: not supported yet"));
 }
 
+TEST(ValidationTest, AllErrorsAsKubectlPrintsThem) {
+  EXPECT_THAT(Check("{apiVersion: v1, kind: Pod, metadata: {name: web}, "
+                    "spec: {affinity: {a: b}, containers: [{name: c}, {image: b}]}}"),
+              StatusIs(absl::StatusCode::kInvalidArgument,
+                       "The Pod \"web\" is invalid: \n"
+                       "* spec.containers[0].image: Required value\n"
+                       "* spec.containers[1].name: Required value\n"
+                       "* spec.affinity: Forbidden: not supported yet"));
+  EXPECT_THAT(Check("{apiVersion: v1, kind: Secret, metadata: {name: s}, type: kubernetes.io/tls}"),
+              StatusIs(absl::StatusCode::kInvalidArgument,
+                       "The Secret \"s\" is invalid: \n"
+                       "* data[tls.crt]: Required value\n"
+                       "* data[tls.key]: Required value"));
+  EXPECT_THAT(Check("{apiVersion: apps/v1, kind: ReplicaSet, metadata: {name: web}, spec: "
+                    "{replicas: -1, template: {spec: {containers: [{name: c}]}}}}"),
+              StatusIs(absl::StatusCode::kInvalidArgument,
+                       "The ReplicaSet \"web\" is invalid: \n"
+                       "* spec.replicas: Invalid value: -1: must be greater than or equal to 0\n"
+                       "* spec.template.spec.containers[0].image: Required value\n"
+                       "* spec.selector: Required value"));
+}
+
 TEST(ValidationTest, NothingOfAWrongShapeGetsThrough) {
   for (const char* spec :
        {"5", "[]", "{containers: 5}", "{containers: [5]}", "{containers: [[]]}",
         "{containers: [{name: 5, image: b}]}", "{containers: [{name: c, image: b, ports: [7]}]}",
         "{containers: [{name: c, image: b, resources: [1]}]}",
         "{containers: [{name: c, image: b}], volumes: {a: b}}",
+        "{containers: [{name: c, image: b}], volumes: [5, {name: 5}]}",
+        "{containers: [{name: c, image: b, volumeMounts: [5, {name: 5, mountPropagation: 5}]}]}",
+        "{containers: [{name: c, image: b, volumeMounts: 5, securityContext: 5}]}",
         "{containers: [{name: c, image: b, livenessProbe: 3}]}"}) {
     EXPECT_THAT(Check(std::string("{apiVersion: v1, kind: Pod, metadata: {name: web}, spec: ") +
                       spec + "}"),
