@@ -17,6 +17,9 @@ namespace crisp::agent {
 namespace {
 
 std::optional<int64_t> ReadCount(ObjectReader& spec, const char* name) {
+// Each one that is done stands in the status.
+constexpr int64_t kMostIndexes = 100000;
+
   std::optional<int64_t> count;
   spec.ReadCount(name, &count);
   return count;
@@ -145,7 +148,7 @@ void ValidateDaemonSet(ObjectReader& spec) {
 
 void ValidateJob(ObjectReader& spec) {
   ReadCount(spec, "parallelism");
-  ReadCount(spec, "completions");
+  const std::optional<int64_t> completions = ReadCount(spec, "completions");
   ReadCount(spec, "backoffLimit");
   ReadCount(spec, "ttlSecondsAfterFinished");
   std::optional<int64_t> deadline;
@@ -155,7 +158,15 @@ void ValidateJob(ObjectReader& spec) {
   spec.Read("manualSelector", &manual);
   if (manual) spec.Forbidden("manualSelector", "not supported yet");
   std::string mode;
-  spec.ReadChoice("completionMode", {"NonIndexed"}, &mode);
+  spec.ReadChoice("completionMode", {"NonIndexed", "Indexed"}, &mode);
+  if (mode == "Indexed") {
+    if (!spec.Has("completions")) {
+      spec.Fail("completions", "Required value: when completion mode is Indexed");
+    } else if (completions.value_or(0) > kMostIndexes) {
+      spec.Invalid("completions", *completions,
+                   absl::StrCat("must be less than or equal to ", kMostIndexes));
+    }
+  }
   spec.ReadChoice("podReplacementPolicy", {"TerminatingOrFailed", "Failed"}, &mode);
   spec.NotYet({"backoffLimitPerIndex", "managedBy", "maxFailedIndexes", "podFailurePolicy",
                "successPolicy"});

@@ -150,8 +150,11 @@ TEST(ValidationTest, ControllersAndTheirTemplates) {
       {Job("", ""),
        "The Job \"sum\" is invalid: spec.template.spec.restartPolicy: Required value: valid "
        "values: \"OnFailure\", \"Never\""},
-      {Job("  completionMode: Indexed", "      restartPolicy: Never"),
-       "supported values: \"NonIndexed\""},
+      {Job("  completionMode: Indexed\n  parallelism: 2", "      restartPolicy: Never"),
+       "The Job \"sum\" is invalid: spec.completions: Required value: when completion mode is "
+       "Indexed"},
+      {Job("  completionMode: Sometimes", "      restartPolicy: Never"),
+       "Unsupported value: \"Sometimes\": supported values: \"NonIndexed\", \"Indexed\""},
   };
   for (const auto& test : cases) {
     EXPECT_THAT(Check(test.yaml),
