@@ -76,8 +76,8 @@ TEST(DocumentsTest, EveryFieldIsReadOrNamed) {
   } cases[] = {
       {PodWith(R"("volumeDevices":[{"name":"d"}])"),
        "pod.yaml: Pod/web: spec.containers[0].volumeDevices: not supported yet"},
-      {PodWith("", R"("affinity":{"podAffinity":{}})"),
-       "pod.yaml: Pod/web: spec.affinity: not supported yet"},
+      {PodWith("", R"("readinessGates":[])"),
+       "pod.yaml: Pod/web: spec.readinessGates: not supported yet"},
       {PodWith(R"("imagePullPolcy":"Never")"),
        "unknown field \"spec.containers[0].imagePullPolcy\"; did you mean \"imagePullPolicy\"?"},
       {R"({"apiVersion":"v1","kind":"Pod","metadata":{"name":"web"},"spec":{"contaners":[]}})",

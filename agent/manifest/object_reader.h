@@ -6,7 +6,7 @@
 //   ObjectReader spec(json, "spec", &errors, &warnings);
 //   spec.Read("hostname", &pod.hostname);
 //   spec.NoEffect({"priorityClassName"});
-//   spec.NotYet({"affinity"});
+//   spec.NotYet({"readinessGates"});
 //   spec.Finish();
 //
 // Ownership: borrows the JSON, the errors and the warnings.

@@ -9,7 +9,9 @@
 
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
+#include "agent/manifest/affinity.h"
 #include "agent/manifest/container_reader.h"
+#include "agent/manifest/labels.h"
 #include "agent/manifest/names.h"
 #include "agent/manifest/security_reader.h"
 #include "agent/manifest/volume_reader.h"
@@ -188,18 +190,6 @@ void ReadMetadata(ObjectReader& document, ObjectMeta* out) {
                 absl::StrCat("Too long: may not be more than ", kMaxAnnotations, " bytes"));
     }
   });
-}
-
-void CheckLabels(ObjectReader& object, const char* field,
-                 const std::map<std::string, std::string>& labels) {
-  for (const auto& [key, value] : labels) {
-    if (const std::string wrong = LabelKeyError(key); !wrong.empty()) {
-      object.Invalid(field, key, wrong);
-    }
-    if (const std::string wrong = LabelValueError(value); !wrong.empty()) {
-      object.Invalid(field, value, wrong);
-    }
-  }
 }
 
 void ReadPodSpec(ObjectReader& spec, Pod* out) { ReadSpec(spec, out); }

@@ -34,10 +34,6 @@ struct ObjectMeta {
 };
 void ReadMetadata(ObjectReader& document, ObjectMeta* out);
 
-// Fails for each key and value of the map in `field` that can be no label.
-void CheckLabels(ObjectReader& object, const char* field,
-                 const std::map<std::string, std::string>& labels);
-
 }  // namespace crisp::agent
 
 #endif  // CRISP_AGENT_MANIFEST_POD_READER_H_

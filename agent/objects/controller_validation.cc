@@ -8,6 +8,7 @@
 
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
+#include "agent/manifest/labels.h"
 #include "agent/manifest/pod.h"
 #include "agent/manifest/pod_reader.h"
 #include "agent/objects/int_or_percent.h"

@@ -67,20 +67,67 @@ TEST(ValidationTest, PodsInKubernetesWords) {
                     "spec: {containers: [{name: c, image: b}]}}"),
               StatusIs(absl::StatusCode::kInvalidArgument,
                        HasSubstr("metadata.labels: Invalid value: \"a b\": name part must")));
-  EXPECT_THAT(Check("{apiVersion: v1, kind: Pod, metadata: {name: web}, "
-                    "spec: {affinity: {a: b}, containers: [{name: c, image: b}]}}"),
-              StatusIs(absl::StatusCode::kInvalidArgument,
-                       "The Pod \"web\" is invalid: spec.affinity: Forbidden: not supported yet"));
+  EXPECT_THAT(
+      Check("{apiVersion: v1, kind: Pod, metadata: {name: web}, "
+            "spec: {readinessGates: [], containers: [{name: c, image: b}]}}"),
+      StatusIs(absl::StatusCode::kInvalidArgument,
+               "The Pod \"web\" is invalid: spec.readinessGates: Forbidden: not supported yet"));
+}
+
+TEST(ValidationTest, Affinities) {
+  const auto check = [](const std::string& affinity, std::vector<std::string>* warnings = nullptr) {
+    return Check("{apiVersion: v1, kind: Pod, metadata: {name: web}, spec: {affinity: {" +
+                     affinity + "}, containers: [{name: c, image: b}]}}",
+                 warnings);
+  };
+  const std::string required = "requiredDuringSchedulingIgnoredDuringExecution";
+  const std::string preferred = "preferredDuringSchedulingIgnoredDuringExecution";
+  EXPECT_OK(
+      check("nodeAffinity: {" + preferred +
+            ": [{weight: 5, preference: {matchExpressions: [{key: a, operator: Exists}]}}]}"));
+  EXPECT_OK(check("podAntiAffinity: {" + preferred +
+                  ": [{weight: 5, podAffinityTerm: {topologyKey: zone, labelSelector: {}}}]}"));
+  const struct {
+    std::string affinity, why;
+  } cases[] = {
+      {"nodeAffinity: {" + required + ": {}}",
+       "nodeSelectorTerms: Required value: must have at least one node selector term"},
+      {"nodeAffinity: {" + required +
+           ": {nodeSelectorTerms: [{matchExpressions: [{key: a, operator: Gt}]}]}}",
+       "matchExpressions[0].values: Required value: must be specified single value when `operator` "
+       "is 'Lt' or 'Gt'"},
+      {"nodeAffinity: {" + required +
+           ": {nodeSelectorTerms: [{matchExpressions: [{key: a, operator: Has}]}]}}",
+       "matchExpressions[0].operator: Invalid value: \"Has\": not a valid selector operator"},
+      {"nodeAffinity: {" + required +
+           ": {nodeSelectorTerms: [{matchFields: [{key: spec.x, operator: In, values: [a]}]}]}}",
+       "matchFields[0].key: Invalid value: \"spec.x\": not a valid field selector key"},
+      {"nodeAffinity: {" + preferred + ": [{weight: 0, preference: {}}]}",
+       "weight: Invalid value: 0: must be in the range 1-100"},
+      {"podAffinity: {" + required + ": [{labelSelector: {}}]}",
+       "spec.affinity.podAffinity.requiredDuringSchedulingIgnoredDuringExecution[0].topologyKey: "
+       "Required value: can not be empty"},
+      {"podAntiAffinity: {" + required + ": [{labelSelector: {}, topologyKey: zone}]}",
+       "[0].topologyKey: Unsupported value: \"zone\": supported values: "
+       "\"kubernetes.io/hostname\""},
+      {"podAffinity: {" + required +
+           ": [{topologyKey: kubernetes.io/hostname, matchLabelKeys: [a]}]}",
+       "[0].matchLabelKeys: Forbidden: not supported yet"},
+  };
+  for (const auto& test : cases) {
+    EXPECT_THAT(check(test.affinity),
+                StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr(test.why)));
+  }
 }
 
 TEST(ValidationTest, AllErrorsAsKubectlPrintsThem) {
   EXPECT_THAT(Check("{apiVersion: v1, kind: Pod, metadata: {name: web}, "
-                    "spec: {affinity: {a: b}, containers: [{name: c}, {image: b}]}}"),
+                    "spec: {readinessGates: [], containers: [{name: c}, {image: b}]}}"),
               StatusIs(absl::StatusCode::kInvalidArgument,
                        "The Pod \"web\" is invalid: \n"
                        "* spec.containers[0].image: Required value\n"
                        "* spec.containers[1].name: Required value\n"
-                       "* spec.affinity: Forbidden: not supported yet"));
+                       "* spec.readinessGates: Forbidden: not supported yet"));
   EXPECT_THAT(Check("{apiVersion: v1, kind: Secret, metadata: {name: s}, type: kubernetes.io/tls}"),
               StatusIs(absl::StatusCode::kInvalidArgument,
                        "The Secret \"s\" is invalid: \n"
