@@ -344,10 +344,10 @@ TEST(DocumentsTest, FieldsWithoutEffectAreWarnings) {
   const auto json = nlohmann::json::parse(
       PodWith("", R"("priorityClassName":"high","tolerations":[{"operator":"Exists"}],
                      "topologySpreadConstraints":[],"serviceAccountName":"default",
-                     "imagePullSecrets":[{"name":"s"}])"));
+                     "imagePullSecrets":[{"name":"s"},{}])"));
   EXPECT_OK(ReadPod(json, &warnings));
-  EXPECT_THAT(warnings, ElementsAre(HasSubstr("spec.priorityClassName: has no effect"),
-                                    HasSubstr("spec.imagePullSecrets: has no effect")));
+  EXPECT_THAT(warnings, ElementsAre("spec.imagePullSecrets[1]: invalid empty name \"\"",
+                                    HasSubstr("spec.priorityClassName: has no effect")));
 }
 
 TEST(DocumentsTest, WhatKubectlExportsIsAccepted) {

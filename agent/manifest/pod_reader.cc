@@ -98,13 +98,8 @@ void ReadFieldsOfClusters(ObjectReader& spec) {
   spec.Ignore({"serviceAccount"});
   spec.NoEffect(
       {"overhead", "priority", "priorityClassName", "subdomain", "topologySpreadConstraints"});
-  if (spec.Has("imagePullSecrets")) {
-    spec.Warn("imagePullSecrets",
-              "has no effect: images are pulled with the credentials that the runtime has");
-  }
-  spec.Ignore({"imagePullSecrets"});
-  spec.NotYet({"affinity", "ephemeralContainers", "hostnameOverride", "readinessGates",
-               "resourceClaims", "resources", "schedulingGates", "schedulingGroup", "workloadRef"});
+  spec.NotYet({"ephemeralContainers", "hostnameOverride", "readinessGates", "resourceClaims",
+               "resources", "schedulingGates", "schedulingGroup", "workloadRef"});
 }
 
 void ReadSpec(ObjectReader& spec, Pod* pod) {
@@ -151,6 +146,15 @@ void ReadSpec(ObjectReader& spec, Pod* pod) {
   CheckLabels(spec, "nodeSelector", pod->node_selector);
   spec.Read("nodeName", &pod->node_name);
   ReadFieldsOfClusters(spec);
+  Affinity affinity;  // The scheduler's.
+  ReadAffinity(spec, &affinity);
+  spec.Each("imagePullSecrets", [&](ObjectReader& secret) {
+    std::string name;
+    secret.Read("name", &name);
+    // Kubernetes takes one without a name, and leaves it out.
+    if (name.empty()) return secret.Warn("", "invalid empty name \"\"");
+    pod->image_pull_secrets.push_back(std::move(name));
+  });
 }
 
 }  // namespace

@@ -50,6 +50,14 @@ void ValidateSecret(const Json& object, FieldErrors* errors) {
   CheckSize(SizeOf(secret.data()), errors);
 }
 
+  for (const auto& [type, key] : {std::pair("kubernetes.io/dockerconfigjson", ".dockerconfigjson"),
+                                  std::pair("kubernetes.io/dockercfg", ".dockercfg")}) {
+    const auto found = secret.data().find(key);
+    if (secret.type() != type || found == secret.data().end()) continue;
+    if (Json::parse(found->second, nullptr, /*allow_exceptions=*/false).is_object()) continue;
+    errors->Add(absl::StrCat(
+        "data[", key, "]: Invalid value: \"<secret contents redacted>\": must be a JSON map"));
+  }
 void ValidateNode(const Json& object, FieldErrors* errors) {
   ObjectReader reader(object, "", errors);
   reader.Ignore({"apiVersion", "kind", "status"});

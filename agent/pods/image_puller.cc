@@ -3,6 +3,8 @@
 #include <algorithm>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "agent/pods/keyring.h"
 
 namespace crisp::agent {
 namespace {
@@ -12,9 +14,10 @@ constexpr absl::Duration kShowFailure = absl::Seconds(2);
 
 }  // namespace
 
-ImagePuller::ImagePuller(PodRuntime* runtime, EventRecorder* events, Clock* clock,
-                         ElasticPool* pool, BackOffOptions back_off, Wake wake)
-    : runtime_(*runtime),
+ImagePuller::ImagePuller(const ObjectStore* store, PodRuntime* runtime, EventRecorder* events,
+                         Clock* clock, ElasticPool* pool, BackOffOptions back_off, Wake wake)
+    : store_(*store),
+      runtime_(*runtime),
       events_(*events),
       clock_(*clock),
       pool_(*pool),
@@ -73,7 +76,34 @@ void ImagePuller::Pull(const Request& request) {
   events_.Record(*request.pod, EventType::kNormal, "Pulling",
                  absl::StrCat("Pulling image \"", request.image, "\""), request.field_path);
   const absl::Duration begun = clock_.Steady();
-  const auto pulled = runtime_.PullImage(request.image, *request.sandbox_config);
+  const auto pulled = PullWithSecrets(request);
+absl::StatusOr<std::string> ImagePuller::PullWithSecrets(const Request& request) {
+  std::vector<std::string> missing;
+  const auto keyring = ReadPullSecrets(store_, TextAt(*request.pod, "metadata.namespace"),
+                                       request.pull_secrets, &missing);
+  if (!missing.empty()) {
+    events_.Record(
+        *request.pod, EventType::kWarning, "FailedToRetrieveImagePullSecret",
+        absl::StrCat("Unable to retrieve some image pull secrets (", absl::StrJoin(missing, ", "),
+                     "); attempting to pull the image may not succeed."));
+  }
+  if (!keyring.ok()) return keyring.status();
+  const std::vector<RegistryCredentials> credentials = keyring->Lookup(request.image);
+  if (credentials.empty()) {
+    return runtime_.PullImage(request.image, std::nullopt, *request.sandbox_config);
+  }
+  std::vector<std::string> failures;
+  absl::Status last;
+  for (const RegistryCredentials& one : credentials) {
+    auto pulled = runtime_.PullImage(request.image, one, *request.sandbox_config);
+    if (pulled.ok() || absl::IsCancelled(pulled.status())) return pulled;
+    last = pulled.status();
+    failures.emplace_back(last.message());
+  }
+  if (failures.size() == 1) return last;
+  return absl::Status(last.code(), absl::StrCat("[", absl::StrJoin(failures, ", "), "]"));
+}
+
   if (absl::IsCancelled(pulled.status())) return;  // The agent ends.
   const absl::Duration took = absl::Trunc(clock_.Steady() - begun, absl::Milliseconds(1));
   absl::StatusOr<std::optional<ImageFacts>> facts =

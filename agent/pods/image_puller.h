@@ -2,7 +2,8 @@
 // a pull runs in the background and wakes the pod when it is over.
 //
 // A pull that failed is not tried again before its back-off is over, which doubles with
-// each failure (in memory: a new agent tries at once).
+// each failure (in memory: a new agent tries at once). The pod's imagePullSecrets are read
+// anew for each.
 //
 // Ownership: borrows all. Threads: safe. Errors: in the result, in Kubernetes' words.
 #ifndef CRISP_AGENT_PODS_IMAGE_PULLER_H_
@@ -41,6 +42,7 @@ class ImagePuller {
     std::string image, policy;
     std::shared_ptr<const runtime::v1::PodSandboxConfig> sandbox_config;
   };
+    std::vector<std::string> pull_secrets;  // By name, in the pod's namespace.
   // The image for the next start of the container, once; nullopt if it is not there yet:
   // then Progress tells why. May call the runtime, for a moment.
   std::optional<ImageFacts> Take(const Request& request);
@@ -67,10 +69,13 @@ class ImagePuller {
   std::optional<ImageFacts> Fail(const Request& request, const char* reason,
                                  const std::string& message);
 
+  // With each of the pod's credentials for the image until one will do, or with none.
+  absl::StatusOr<std::string> PullWithSecrets(const Request& request);
   PodRuntime& runtime_;
   EventRecorder& events_;
   Clock& clock_;
   ElasticPool& pool_;
+  const ObjectStore& store_;
   const BackOffOptions back_off_;
   const Wake wake_;
   absl::Mutex mu_;

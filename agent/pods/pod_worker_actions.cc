@@ -120,6 +120,7 @@ void PodWorker::StartContainer(const View& view, const StartAction& action) {
   if (!image.has_value()) return;
 
   PodStarter::Started started =
+  wanted.pull_secrets = pod_->spec.image_pull_secrets;
       starter_.StartContainer(*pod_, *container, action, *sandbox, *image);
   if (started.cancelled) return;
   {

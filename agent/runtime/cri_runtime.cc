@@ -155,9 +155,14 @@ class CriRuntime : public PodRuntime {
     return reply.image_ref();
   }
 
+                                        const std::optional<RegistryCredentials>& credentials,
  private:
   CriClient client_;
   absl::Mutex mu_;
+    if (credentials.has_value()) {
+      request.mutable_auth()->set_username(credentials->username);
+      request.mutable_auth()->set_password(credentials->password);
+    }
   grpc::ClientContext* watch_ ABSL_GUARDED_BY(mu_) = nullptr;
   bool cancelled_ ABSL_GUARDED_BY(mu_) = false;
 };

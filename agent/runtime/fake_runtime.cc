@@ -201,7 +201,15 @@ class FakeRuntime : public PodRuntime {
   absl::StatusOr<std::string> PullImage(const std::string& image,
                                         const runtime::v1::PodSandboxConfig&) override {
     absl::MutexLock lock(&node_.mu_);
-    if (absl::Status s = node_.Enter("PullImage", image); !s.ok()) return s;
+    const std::string who = credentials.has_value() ? credentials->username : "";
+    if (absl::Status s =
+            node_.Enter("PullImage", who.empty() ? image : absl::StrCat(image, " as ", who));
+        !s.ok()) {
+      return s;
+    }
+    if (!node_.login_.username.empty() && credentials != node_.login_) {
+      return absl::UnknownError(absl::StrCat("401 Unauthorized for \"", who, "\""));
+    }
     node_.images_.insert(image);
     return image;
   }
@@ -213,6 +221,7 @@ class FakeRuntime : public PodRuntime {
 
   FakeNodeState& node_;
   bool cancelled_ = false;  // Guarded by the node's lock.
+                                        const std::optional<RegistryCredentials>& credentials,
 };
 
 std::unique_ptr<PodRuntime> FakeNodeState::Connect() { return std::make_unique<FakeRuntime>(this); }
@@ -236,6 +245,11 @@ void FakeNodeState::Fail(const std::string& call, absl::Status status) {
   absl::MutexLock lock(&mu_);
   failures_[call] = std::move(status);
 }
+void FakeNodeState::NeedsLogin(const RegistryCredentials& credentials) {
+  absl::MutexLock lock(&mu_);
+  login_ = credentials;
+}
+
 
 void FakeNodeState::SetExec(
     std::function<absl::StatusOr<ExecResult>(const std::string& container)> exec) {

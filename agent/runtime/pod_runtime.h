@@ -20,6 +20,7 @@
 #include "agent/runtime/image_facts.h"
 #include "agent/runtime/pod_state.h"
 
+#include "agent/runtime/registry_credentials.h"
 namespace runtime::v1 {
 class ContainerConfig;
 class PodSandboxConfig;
@@ -75,9 +76,10 @@ class PodRuntime {
 
   // nullopt if the node does not have it.
   virtual absl::StatusOr<std::optional<ImageFacts>> ImageStatus(const std::string& image) = 0;
-  // Returns what ImageStatus takes.
-  virtual absl::StatusOr<std::string> PullImage(const std::string& image,
-                                                const runtime::v1::PodSandboxConfig& pod) = 0;
+  // Returns what ImageStatus takes. Without `credentials` the runtime uses its own, if it has any.
+  virtual absl::StatusOr<std::string> PullImage(
+      const std::string& image, const std::optional<RegistryCredentials>& credentials,
+      const runtime::v1::PodSandboxConfig& pod) = 0;
 };
 
 }  // namespace crisp::agent

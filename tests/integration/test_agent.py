@@ -1,5 +1,6 @@
 """The node agent: objects, controllers, the lives of pods, and what survives what."""
 
+import base64
 import json
 import os
 import shutil
@@ -8,8 +9,9 @@ import time
 import unittest
 
 import harness
+import registry
 import tools
-from harness import eventually
+from harness import eventually, image_builder
 
 
 def example_path(name):
@@ -74,6 +76,52 @@ class AgentTest(harness.NodeTest):
         items = self.node.call(harness.RUNTIME + "ListContainers", {}).get("containers", [])
         self.node.ids.update(item["id"] for item in items)
         return [item for item in items if item.get("state") == "CONTAINER_RUNNING"]
+
+
+class PullSecrets(AgentTest):
+    """Against Debian's docker-registry, which wants a password."""
+
+    def setUp(self):
+        super().setUp()
+        self.registry = registry.DockerRegistry(self.node, 5055, htpasswd=registry.HTPASSWD)
+        self.addCleanup(self.registry.stop)
+        image = image_builder.Image([image_builder.busybox_layer()], {"Cmd": ["sh"]})
+        registry.upload(self.node, 5055, "team/app", image, ["1"], auth="puller:open sesame")
+        self.image = "127.0.0.1:5055/team/app:1"
+        self.addCleanup(self.node.call, harness.IMAGE + "RemoveImage", {"image": {"image": self.image}})
+
+    def secret(self, name, where, password):
+        auth = base64.b64encode(f"puller:{password}".encode()).decode()
+        self.apply_text(json.dumps({
+            "apiVersion": "v1", "kind": "Secret", "metadata": {"name": name},
+            "type": "kubernetes.io/dockerconfigjson",
+            "stringData": {".dockerconfigjson": json.dumps({"auths": {where: {"auth": auth}}})},
+        }))  # fmt: skip
+
+    def pod(self, name, *secrets):
+        self.apply_text(json.dumps({
+            "apiVersion": "v1", "kind": "Pod", "metadata": {"name": name},
+            "spec": {"imagePullSecrets": [{"name": secret} for secret in secrets], "terminationGracePeriodSeconds": 1,
+                     "containers": [{"name": "main", "image": self.image, "imagePullPolicy": "Always",
+                                     "command": ["sleep", "1000"]}]},
+        }))  # fmt: skip
+
+    def test_a_private_image_is_pulled_with_the_pods_secret(self):
+        self.pod("none")
+        self.until(lambda: self.events("Failed", "none"), "a failed pull")
+        self.secret("wrong", "127.0.0.1:5055/team", "guess")
+        self.secret("right", "127.0.0.1:5055", "open sesame")
+        self.pod("web", "gone", "wrong", "right")
+        self.wait_ready("web")
+        (event,) = self.events("FailedToRetrieveImagePullSecret", "web")
+        self.assertEqual(
+            event["message"],
+            "Unable to retrieve some image pull secrets (gone); attempting to pull the image may not succeed.",
+        )
+        self.assertNotEqual(self.phase("none"), "Running")
+        for text in (self.node.log_tail(100000), self.node.agent_log_tail(100000), json.dumps(self.objects("events"))):
+            for word in ("open sesame", "guess", base64.b64encode(b"puller:open sesame").decode()):
+                self.assertNotIn(word, text)
 
 
 class Objects(AgentTest):
