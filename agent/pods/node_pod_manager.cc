@@ -33,8 +33,9 @@ BackOffOptions BackOffOf(const PodManagerOptions& options) {
 
 // What of an object a pod's work depends on; its status is our own.
 bool SameForUs(const Json& a, const Json& b) {
-  for (const char* path : {"metadata.generation", "metadata.deletionTimestamp",
-                           "metadata.deletionGracePeriodSeconds", "spec.nodeName"}) {
+  for (const char* path :
+       {"metadata.generation", "metadata.labels", "metadata.annotations",
+        "metadata.deletionTimestamp", "metadata.deletionGracePeriodSeconds", "spec.nodeName"}) {
     if (At(a, path) != At(b, path)) return false;
   }
   return true;

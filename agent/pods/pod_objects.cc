@@ -71,6 +71,27 @@ absl::Status CheckVolumeObjects(const ObjectStore& store, const Pod& pod) {
 
 bool UsesObjects(const Pod& pod) {
   bool found = false;
+bool TellsOfMetadata(const Pod& pod) {
+  const auto tells = [](const Json& downward) {
+    const Json& items = At(downward, "items");
+    if (!items.is_array()) return false;
+    return std::any_of(items.begin(), items.end(), [](const Json& item) {
+      const std::string field = TextAt(item, "fieldRef.fieldPath");
+      return absl::StartsWith(field, "metadata.labels") ||
+             absl::StartsWith(field, "metadata.annotations");
+    });
+  };
+  for (const Json& volume : pod.volumes) {
+    if (tells(At(volume, "downwardAPI"))) return true;
+    const Json& sources = At(volume, "projected.sources");
+    if (!sources.is_array()) continue;
+    for (const Json& source : sources) {
+      if (tells(At(source, "downwardAPI"))) return true;
+    }
+  }
+  return false;
+}
+
   ForEachObject(pod,
                 [&](const std::string&, ObjectKind, const std::string&, bool) { found = true; });
   for (const auto* list : {&pod.init_containers, &pod.containers}) {

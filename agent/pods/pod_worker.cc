@@ -150,6 +150,7 @@ PodWorker::Outcome PodWorker::Sync(const ObjectPtr& object, bool removed,
       return outcome;
     }
     outcome.wake_at = std::min(view.plan.wake_at, view.deadline_at);
+    UpdateMetadata(view, &outcome);
     // What the phase forbids by now is decided anew.
     if (!just_over && !Act(view, &outcome)) return outcome;
   }

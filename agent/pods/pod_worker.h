@@ -83,6 +83,8 @@ class PodWorker : public std::enable_shared_from_this<PodWorker> {
   void TellBackOff(const View& view);
 
   const Container* Find(const std::string& name, bool* init) const;
+  // Brings labels and annotations to the pod's downwardAPI volumes.
+  void UpdateMetadata(const View& view, Outcome* outcome);
   ProbeTarget TargetOf(const View& view, const Container& container, const std::string& id) const;
 
   const PodServices& s_;
@@ -101,6 +103,7 @@ class PodWorker : public std::enable_shared_from_this<PodWorker> {
   bool sandbox_change_told_ = false;
 
   mutable absl::Mutex mu_;
+  std::string metadata_told_;  // The sandbox, labels and annotations of the last UpdatePod.
   std::map<std::string, Memory> memory_ ABSL_GUARDED_BY(mu_);
   bool objects_changed_ ABSL_GUARDED_BY(mu_) = false;
   PodInstances instances_ ABSL_GUARDED_BY(mu_);

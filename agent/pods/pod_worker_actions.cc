@@ -169,6 +169,28 @@ absl::Status PodWorker::Finish(const View& view) {
   s_.images->Forget(uid_);
   s_.killer->Forget(uid_);
   s_.probes->KeepOnly(uid_, {});
+void PodWorker::UpdateMetadata(const View& view, Outcome* outcome) {
+  const SandboxState* sandbox = view.observed.ReadySandbox();
+  if (sandbox == nullptr || view.input.ending || !pod_->traits.has_volumes ||
+      !TellsOfMetadata(pod_->spec)) {
+    return;
+  }
+  const Pod& spec = pod_->spec;
+  // Told once by each agent: the one before may have died before it did.
+  const std::string now = ToText(Json::array({sandbox->id, spec.labels, spec.annotations}));
+  if (now == metadata_told_) return;
+  const absl::Status status = s_.runtime->UpdatePod(sandbox->id, spec.labels, spec.annotations);
+  // A runtime that cannot do it is not asked again.
+  if (status.ok() || absl::IsUnimplemented(status)) {
+    metadata_told_ = now;
+    return;
+  }
+  outcome->wake_at = std::min(outcome->wake_at, s_.clock->Now() + kSoon);
+  if (absl::IsCancelled(status)) return;
+  LogWarn("a pod's volumes do not tell of its labels and annotations",
+          {{"pod", view.input.full_name}, {"error", status}});
+}
+
   const absl::Status removed = s_.store->Remove(KeyOf(*pod_->object), uid_);
   // Aborted: another pod has the name by now.
   if (absl::IsNotFound(removed) || absl::IsAborted(removed)) return absl::OkStatus();

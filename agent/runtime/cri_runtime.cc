@@ -118,6 +118,16 @@ class CriRuntime : public PodRuntime {
         client_.Runtime(&RuntimeService::Stub::RemoveContainer, request, kTimeout).status());
   }
 
+  absl::Status UpdatePod(const std::string& sandbox_id,
+                         const std::map<std::string, std::string>& labels,
+                         const std::map<std::string, std::string>& annotations) override {
+    crisp::volumes::v1::UpdatePodRequest request;
+    request.set_sandbox_id(sandbox_id);
+    request.mutable_labels()->insert(labels.begin(), labels.end());
+    request.mutable_annotations()->insert(annotations.begin(), annotations.end());
+    return Gone(client_.Volumes(&Volumes::Stub::UpdatePod, request).status());
+  }
+
   absl::StatusOr<ExecResult> ExecSync(const std::string& id,
                                       const std::vector<std::string>& command,
                                       absl::Duration timeout) override {

@@ -179,6 +179,15 @@ class FakeRuntime : public PodRuntime {
     std::function<absl::StatusOr<ExecResult>(const std::string&)> exec;
     std::string name;
     {
+  absl::Status UpdatePod(const std::string& sandbox_id,
+                         const std::map<std::string, std::string>& labels,
+                         const std::map<std::string, std::string>&) override {
+    absl::MutexLock lock(&node_.mu_);
+    return node_.Enter(
+        "UpdatePod",
+        absl::StrCat(sandbox_id, ":", absl::StrJoin(labels, ",", absl::PairFormatter("="))));
+  }
+
       absl::MutexLock lock(&node_.mu_);
       const auto found = node_.containers_.find(id);
       if (found == node_.containers_.end()) return absl::NotFoundError("no such container");

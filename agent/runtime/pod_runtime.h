@@ -70,6 +70,12 @@ class PodRuntime {
   virtual absl::Status RemoveContainer(const std::string& id) = 0;
 
   // DeadlineExceeded if the command did not end in time; a non-zero exit is a result.
+  // The pod's downwardAPI files tell of these labels and annotations from now on. OK if it has
+  // no such files; Unimplemented if the runtime cannot do it.
+  virtual absl::Status UpdatePod(const std::string& sandbox_id,
+                                 const std::map<std::string, std::string>& labels,
+                                 const std::map<std::string, std::string>& annotations) = 0;
+
   virtual absl::StatusOr<ExecResult> ExecSync(const std::string& id,
                                               const std::vector<std::string>& command,
                                               absl::Duration timeout) = 0;

@@ -123,4 +123,16 @@ grpc::Status VolumesService::DeleteSecret(grpc::ServerContext* context,
   return grpc::Status::OK;
 }
 
+grpc::Status VolumesService::UpdatePod(grpc::ServerContext* context,
+                                       const volumes::v1::UpdatePodRequest* request,
+                                       volumes::v1::UpdatePodResponse* response) {
+  if (request->sandbox_id().empty()) return Missing("sandbox_id");
+  const auto changed = pods_->UpdateMetadata(
+      request->sandbox_id(), {request->labels().begin(), request->labels().end()},
+      {request->annotations().begin(), request->annotations().end()});
+  if (!changed.ok()) return ToGrpc(changed.status());
+  response->set_changed(*changed);
+  return grpc::Status::OK;
+}
+
 }  // namespace crisp::cri

@@ -43,6 +43,8 @@ class VolumesService final : public volumes::v1::Volumes::Service {
   grpc::Status DeleteSecret(grpc::ServerContext* context,
                             const volumes::v1::DeleteSecretRequest* request,
                             volumes::v1::DeleteSecretResponse* response) override;
+  grpc::Status UpdatePod(grpc::ServerContext* context, const volumes::v1::UpdatePodRequest* request,
+                         volumes::v1::UpdatePodResponse* response) override;
 
  private:
   uint32_t UpdatePods(volumes::ObjectKind kind, const volumes::v1::ObjectKey& key);
