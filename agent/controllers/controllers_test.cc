@@ -564,6 +564,54 @@ TEST_F(ControllersTest, AJobIsDoneWhenItsPodsAre) {
   EXPECT_THAT(Events("Completed"), ElementsAre("Job completed"));
 }
 
+TEST_F(ControllersTest, AnIndexedJobDoesEachIndexOnce) {
+  Create(Job("completions: 4, parallelism: 3, completionMode: Indexed"));
+  const auto of_index = [&](const std::string& index) -> Json {
+    for (const ObjectPtr& pod : Pods()) {
+      if (AnnotationOf(*pod, "batch.kubernetes.io/job-completion-index") == index) return *pod;
+    }
+    return Json();
+  };
+  ASSERT_THAT(Pods(), SizeIs(3));
+  const Json second = of_index("1");
+  EXPECT_THAT(TextAt(second, "metadata.name"), ::testing::StartsWith("sum-1-"));
+  EXPECT_EQ(TextAt(second, "spec.hostname"), "sum-1");
+  EXPECT_EQ(LabelOf(second, "batch.kubernetes.io/job-completion-index"), "1");
+  const Json& env = At(second, "spec.containers")[0]["env"][0];
+  EXPECT_EQ(TextAt(env, "name"), "JOB_COMPLETION_INDEX");
+  EXPECT_EQ(TextAt(env, "valueFrom.fieldRef.fieldPath"),
+            "metadata.annotations['batch.kubernetes.io/job-completion-index']");
+  // One that fails is tried again under its own index; the others go on.
+  SetPod(second, "Failed", false);
+  SetPod(of_index("2"), "Succeeded", false);
+  Run();
+  EXPECT_EQ(TextAt(Get("Job", "sum"), "status.completedIndexes"), "2");
+  store_.clock.Advance(absl::Seconds(30));
+  Run();
+  Restart();
+  ASSERT_THAT(Pods(), SizeIs(3));
+  SetPod(of_index("0"), "Succeeded", false);
+  SetPod(of_index("1"), "Succeeded", false);
+  Run();
+  EXPECT_EQ(TextAt(Get("Job", "sum"), "status.completedIndexes"), "0-2");
+  // A pod that stands for nothing does not stay.
+  Json stray = of_index("3");
+  ASSERT_OK(store_->Update(KeyOf(stray), [](Json& pod) {
+    pod["metadata"]["annotations"]["batch.kubernetes.io/job-completion-index"] = "0";
+    return absl::OkStatus();
+  }));
+  Run();
+  Live();
+  ASSERT_THAT(Pods(), SizeIs(1));
+  SetPod(of_index("3"), "Succeeded", false);
+  Run();
+  const Json job = Get("Job", "sum");
+  EXPECT_EQ(TextAt(job, "status.completedIndexes"), "0-3");
+  EXPECT_EQ(NumberAt(job, "status.succeeded"), 4);
+  EXPECT_EQ(NumberAt(job, "status.failed"), 1);
+  EXPECT_EQ(TextAt(ConditionOf(job, "Complete"), "status"), "True");
+}
+
 TEST_F(ControllersTest, AJobCountsEachPodOnce) {
   Create(Job("completions: 2"));
   SetPod(*Pods()[0], "Succeeded", false);
@@ -648,51 +696,3 @@ TEST_F(ControllersTest, EndpointsAreThePodsThatAreReady) {
 
 }  // namespace
 }  // namespace crisp::agent
-TEST_F(ControllersTest, AnIndexedJobDoesEachIndexOnce) {
-  Create(Job("completions: 4, parallelism: 3, completionMode: Indexed"));
-  const auto of_index = [&](const std::string& index) -> Json {
-    for (const ObjectPtr& pod : Pods()) {
-      if (AnnotationOf(*pod, "batch.kubernetes.io/job-completion-index") == index) return *pod;
-    }
-    return Json();
-  };
-  ASSERT_THAT(Pods(), SizeIs(3));
-  const Json second = of_index("1");
-  EXPECT_THAT(TextAt(second, "metadata.name"), ::testing::StartsWith("sum-1-"));
-  EXPECT_EQ(TextAt(second, "spec.hostname"), "sum-1");
-  EXPECT_EQ(LabelOf(second, "batch.kubernetes.io/job-completion-index"), "1");
-  const Json& env = At(second, "spec.containers")[0]["env"][0];
-  EXPECT_EQ(TextAt(env, "name"), "JOB_COMPLETION_INDEX");
-  EXPECT_EQ(TextAt(env, "valueFrom.fieldRef.fieldPath"),
-            "metadata.annotations['batch.kubernetes.io/job-completion-index']");
-  // One that fails is tried again under its own index; the others go on.
-  SetPod(second, "Failed", false);
-  SetPod(of_index("2"), "Succeeded", false);
-  Run();
-  EXPECT_EQ(TextAt(Get("Job", "sum"), "status.completedIndexes"), "2");
-  store_.clock.Advance(absl::Seconds(30));
-  Run();
-  Restart();
-  ASSERT_THAT(Pods(), SizeIs(3));
-  SetPod(of_index("0"), "Succeeded", false);
-  SetPod(of_index("1"), "Succeeded", false);
-  Run();
-  EXPECT_EQ(TextAt(Get("Job", "sum"), "status.completedIndexes"), "0-2");
-  // A pod that stands for nothing does not stay.
-  Json stray = of_index("3");
-  ASSERT_OK(store_->Update(KeyOf(stray), [](Json& pod) {
-    pod["metadata"]["annotations"]["batch.kubernetes.io/job-completion-index"] = "0";
-    return absl::OkStatus();
-  }));
-  Run();
-  Live();
-  ASSERT_THAT(Pods(), SizeIs(1));
-  SetPod(of_index("3"), "Succeeded", false);
-  Run();
-  const Json job = Get("Job", "sum");
-  EXPECT_EQ(TextAt(job, "status.completedIndexes"), "0-3");
-  EXPECT_EQ(NumberAt(job, "status.succeeded"), 4);
-  EXPECT_EQ(NumberAt(job, "status.failed"), 1);
-  EXPECT_EQ(TextAt(ConditionOf(job, "Complete"), "status"), "True");
-}
-

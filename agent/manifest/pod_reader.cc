@@ -138,14 +138,14 @@ void ReadSpec(ObjectReader& spec, Pod* pod) {
   spec.ReadChoice("restartPolicy", {"Always", "OnFailure", "Never"}, &pod->restart_policy);
   spec.Read("runtimeClassName", &pod->runtime_class_name);
   std::optional<int64_t> grace;
-  spec.Read("terminationGracePeriodSeconds", &grace);
-  pod->termination_grace_period_seconds = grace.value_or(pod->termination_grace_period_seconds);
+  spec.Read("terminationGracePeriodSeconds", &grace, INT64_MIN);
+  // Kubernetes takes a negative one for 1.
+  if (grace.has_value()) pod->termination_grace_period_seconds = *grace < 0 ? 1 : *grace;
   spec.Read("activeDeadlineSeconds", &pod->active_deadline_seconds, 1, INT32_MAX);
   ReadHostAliases(spec, pod);
   spec.Read("nodeSelector", &pod->node_selector);
   CheckLabels(spec, "nodeSelector", pod->node_selector);
   spec.Read("nodeName", &pod->node_name);
-  ReadFieldsOfClusters(spec);
   Affinity affinity;  // The scheduler's.
   ReadAffinity(spec, &affinity);
   spec.Each("imagePullSecrets", [&](ObjectReader& secret) {
@@ -155,6 +155,7 @@ void ReadSpec(ObjectReader& spec, Pod* pod) {
     if (name.empty()) return secret.Warn("", "invalid empty name \"\"");
     pod->image_pull_secrets.push_back(std::move(name));
   });
+  ReadFieldsOfClusters(spec);
 }
 
 }  // namespace

@@ -17,10 +17,10 @@
 namespace crisp::agent {
 namespace {
 
-std::optional<int64_t> ReadCount(ObjectReader& spec, const char* name) {
 // Each one that is done stands in the status.
 constexpr int64_t kMostIndexes = 100000;
 
+std::optional<int64_t> ReadCount(ObjectReader& spec, const char* name) {
   std::optional<int64_t> count;
   spec.ReadCount(name, &count);
   return count;

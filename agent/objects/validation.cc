@@ -1,5 +1,8 @@
 #include "agent/objects/validation.h"
 
+#include <algorithm>
+#include <utility>
+
 #include "absl/strings/str_cat.h"
 #include "agent/manifest/field_errors.h"
 #include "agent/manifest/object_documents.h"
@@ -47,9 +50,6 @@ void ValidateSecret(const Json& object, FieldErrors* errors) {
       errors->Add(absl::StrCat("data[", key, "]: Required value"));
     }
   }
-  CheckSize(SizeOf(secret.data()), errors);
-}
-
   for (const auto& [type, key] : {std::pair("kubernetes.io/dockerconfigjson", ".dockerconfigjson"),
                                   std::pair("kubernetes.io/dockercfg", ".dockercfg")}) {
     const auto found = secret.data().find(key);
@@ -58,6 +58,9 @@ void ValidateSecret(const Json& object, FieldErrors* errors) {
     errors->Add(absl::StrCat(
         "data[", key, "]: Invalid value: \"<secret contents redacted>\": must be a JSON map"));
   }
+  CheckSize(SizeOf(secret.data()), errors);
+}
+
 void ValidateNode(const Json& object, FieldErrors* errors) {
   ObjectReader reader(object, "", errors);
   reader.Ignore({"apiVersion", "kind", "status"});
@@ -105,22 +108,81 @@ std::string FirstDifference(const Json& a, const Json& b, const std::string& pat
   return path;
 }
 
-// What of a pod's spec may change.
-Json WithoutMutable(const Json& spec) {
+// `spec` with what may change of it as it is in `old`.
+Json WithoutMutable(const Json& spec, const Json& old) {
   Json out = spec;
   if (!out.is_object()) return out;
   out.erase("activeDeadlineSeconds");
   out.erase("tolerations");
+  if (NumberAt(old, "terminationGracePeriodSeconds") < 0 &&
+      NumberAt(spec, "terminationGracePeriodSeconds") == 1) {
+    out["terminationGracePeriodSeconds"] = At(old, "terminationGracePeriodSeconds");
+  }
+  for (const char* list : {"containers", "initContainers"}) {
+    const auto containers = out.find(list);
+    if (containers == out.end() || !containers->is_array()) continue;
+    for (Json& container : *containers) {
+      if (container.is_object()) container.erase("image");
+    }
+  }
   return out;
 }
 
-void CheckPodUpdate(const Json& old, const Json& object, FieldErrors* errors) {
-  const Json before = WithoutMutable(At(old, "spec"));
-  const Json after = WithoutMutable(At(object, "spec"));
+void CheckDeadlineUpdate(const Json& old, const Json& spec, FieldErrors* errors) {
+  constexpr char kPath[] = "spec.activeDeadlineSeconds: Invalid value: ";
+  const Json& before = At(old, "activeDeadlineSeconds");
+  const Json& after = At(spec, "activeDeadlineSeconds");
+  if (!before.is_number()) return;
+  if (after.is_null()) {
+    errors->Add(absl::StrCat(kPath, "null: must not update from a positive integer to nil value"));
+  } else if (after.is_number() && after > before) {
+    errors->Add(
+        absl::StrCat(kPath, ToText(after), ": must be less than or equal to previous value"));
+  }
+}
+
+// Tolerations are only added; how long one tolerates may change.
+void CheckTolerationsUpdate(const Json& old, const Json& spec, FieldErrors* errors) {
+  const auto known = [](const Json& list) {
+    std::vector<Json> out;
+    if (!list.is_array()) return out;
+    for (Json one : list) {
+      if (one.is_object()) one.erase("tolerationSeconds");
+      out.push_back(std::move(one));
+    }
+    return out;
+  };
+  const std::vector<Json> after = known(At(spec, "tolerations"));
+  for (const Json& one : known(At(old, "tolerations"))) {
+    if (std::find(after.begin(), after.end(), one) != after.end()) continue;
+    errors->Add(
+        "spec.tolerations: Forbidden: existing toleration can not be modified except its "
+        "tolerationSeconds");
+    return;
+  }
+}
+
+void CheckPodUpdate(const Json& old_pod, const Json& pod, FieldErrors* errors) {
+  const Json& old = At(old_pod, "spec");
+  const Json& spec = At(pod, "spec");
+  const size_t errors_before = errors->count();
+  for (const char* list : {"containers", "initContainers"}) {
+    if (At(old, list).size() == At(spec, list).size()) continue;
+    errors->Add(
+        absl::StrCat("spec.", list, ": Forbidden: pod updates may not add or remove containers"));
+  }
+  if (errors->count() != errors_before) return;
+  CheckDeadlineUpdate(old, spec, errors);
+  CheckTolerationsUpdate(old, spec, errors);
+  const Json before = WithoutMutable(old, old);
+  const Json after = WithoutMutable(spec, old);
   if (before == after) return;
   errors->Add(absl::StrCat(
       "spec: Forbidden: pod updates may not change fields other than "
-      "`spec.activeDeadlineSeconds` and `spec.tolerations`: ",
+      "`spec.containers[*].image`,`spec.initContainers[*].image`,`spec.activeDeadlineSeconds`,"
+      "`spec.tolerations` (only additions to existing tolerations),"
+      "`spec.terminationGracePeriodSeconds` (allow it to be set to 1 if it was previously "
+      "negative): ",
       FirstDifference(before, after, "spec"), " differs; delete the pod and create it anew"));
 }
 

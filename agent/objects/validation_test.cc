@@ -253,6 +253,46 @@ TEST(ValidationTest, WhatMustNotChange) {
   changed = pod;
   changed["spec"]["activeDeadlineSeconds"] = 5;
   EXPECT_OK(ValidateUpdate(pod, changed, nullptr));
+  Json longer = changed;
+  longer["spec"]["activeDeadlineSeconds"] = 6;
+  EXPECT_THAT(ValidateUpdate(changed, longer, nullptr),
+              StatusIs(absl::StatusCode::kInvalidArgument,
+                       "The Pod \"web\" is invalid: spec.activeDeadlineSeconds: Invalid value: 6: "
+                       "must be less than or equal to previous value"));
+  EXPECT_THAT(ValidateUpdate(changed, pod, nullptr),
+              StatusIs(absl::StatusCode::kInvalidArgument,
+                       HasSubstr("must not update from a positive integer to nil value")));
+  changed = pod;
+  changed["spec"]["containers"][0]["image"] = "b:2";
+  EXPECT_OK(ValidateUpdate(pod, changed, nullptr));
+  changed["spec"]["containers"][0]["image"] = "";
+  EXPECT_THAT(ValidateUpdate(pod, changed, nullptr),
+              StatusIs(absl::StatusCode::kInvalidArgument,
+                       "The Pod \"web\" is invalid: spec.containers[0].image: Required value"));
+  changed = pod;
+  changed["spec"]["containers"].push_back({{"name", "d"}, {"image", "b"}});
+  EXPECT_THAT(
+      ValidateUpdate(pod, changed, nullptr),
+      StatusIs(absl::StatusCode::kInvalidArgument,
+               "The Pod \"web\" is invalid: spec.containers: Forbidden: pod updates may not "
+               "add or remove containers"));
+  changed = pod;
+  changed["spec"]["tolerations"] = {{{"key", "a"}}};
+  EXPECT_OK(ValidateUpdate(pod, changed, nullptr));
+  EXPECT_THAT(ValidateUpdate(changed, pod, nullptr),
+              StatusIs(absl::StatusCode::kInvalidArgument,
+                       HasSubstr("spec.tolerations: Forbidden: existing toleration can not be")));
+  Json patient = changed;
+  patient["spec"]["tolerations"][0]["tolerationSeconds"] = 5;
+  EXPECT_OK(ValidateUpdate(changed, patient, nullptr));
+  changed = pod;
+  changed["spec"]["terminationGracePeriodSeconds"] = 1;
+  EXPECT_THAT(ValidateUpdate(pod, changed, nullptr),
+              StatusIs(absl::StatusCode::kInvalidArgument,
+                       HasSubstr("spec.terminationGracePeriodSeconds differs")));
+  Json negative = pod;
+  negative["spec"]["terminationGracePeriodSeconds"] = -7;
+  EXPECT_OK(ValidateUpdate(negative, changed, nullptr));
 
   const Json map = FromYaml(
       "{apiVersion: v1, kind: ConfigMap, metadata: {name: m}, immutable: true, data: {k: v}}");

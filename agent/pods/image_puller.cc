@@ -28,7 +28,12 @@ std::optional<ImageFacts> ImagePuller::Take(const Request& request) {
   const Key key(request.pod_uid, request.container);
   {
     absl::MutexLock lock(&mu_);
-    const auto found = fetches_.find(key);
+    auto found = fetches_.find(key);
+    if (found != fetches_.end() && found->second.request.image != request.image) {
+      // The definition changed; a pull of the old image, if one runs, ends for nobody.
+      fetches_.erase(found);
+      found = fetches_.end();
+    }
     if (found != fetches_.end()) {
       Fetch& fetch = found->second;
       if (fetch.busy) return std::nullopt;
@@ -72,11 +77,6 @@ std::optional<ImageFacts> ImagePuller::Take(const Request& request) {
   return std::nullopt;
 }
 
-void ImagePuller::Pull(const Request& request) {
-  events_.Record(*request.pod, EventType::kNormal, "Pulling",
-                 absl::StrCat("Pulling image \"", request.image, "\""), request.field_path);
-  const absl::Duration begun = clock_.Steady();
-  const auto pulled = PullWithSecrets(request);
 absl::StatusOr<std::string> ImagePuller::PullWithSecrets(const Request& request) {
   std::vector<std::string> missing;
   const auto keyring = ReadPullSecrets(store_, TextAt(*request.pod, "metadata.namespace"),
@@ -104,6 +104,11 @@ absl::StatusOr<std::string> ImagePuller::PullWithSecrets(const Request& request)
   return absl::Status(last.code(), absl::StrCat("[", absl::StrJoin(failures, ", "), "]"));
 }
 
+void ImagePuller::Pull(const Request& request) {
+  events_.Record(*request.pod, EventType::kNormal, "Pulling",
+                 absl::StrCat("Pulling image \"", request.image, "\""), request.field_path);
+  const absl::Duration begun = clock_.Steady();
+  const auto pulled = PullWithSecrets(request);
   if (absl::IsCancelled(pulled.status())) return;  // The agent ends.
   const absl::Duration took = absl::Trunc(clock_.Steady() - begun, absl::Milliseconds(1));
   absl::StatusOr<std::optional<ImageFacts>> facts =
@@ -123,10 +128,11 @@ absl::StatusOr<std::string> ImagePuller::PullWithSecrets(const Request& request)
         request.field_path);
     absl::MutexLock lock(&mu_);
     const auto found = fetches_.find(Key(request.pod_uid, request.container));
-    // Forgotten meanwhile, with its pod.
-    if (found == fetches_.end()) return;
+    // Forgotten meanwhile, with its pod, or for another image.
+    if (found == fetches_.end() || found->second.request.image != request.image) return;
     found->second = Fetch();
     found->second.ready = **facts;
+    found->second.request = request;
   }
   wake_(request.pod_uid);
 }
@@ -140,8 +146,12 @@ std::optional<ImageFacts> ImagePuller::Fail(const Request& request, const char* 
   warn(absl::StrCat("Error: ", reason));
   absl::MutexLock lock(&mu_);
   const Key key(request.pod_uid, request.container);
-  // A pull whose pod was forgotten leaves nothing behind.
-  if (absl::string_view(reason) == "ErrImagePull" && fetches_.count(key) == 0) return std::nullopt;
+  // A pull whose pod was forgotten, or that has another image now, leaves nothing behind.
+  if (const auto found = fetches_.find(key);
+      absl::string_view(reason) == "ErrImagePull" &&
+      (found == fetches_.end() || found->second.request.image != request.image)) {
+    return std::nullopt;
+  }
   Fetch& fetch = fetches_[key];
   fetch.busy = false;
   fetch.told = false;
@@ -153,11 +163,12 @@ std::optional<ImageFacts> ImagePuller::Fail(const Request& request, const char* 
   return std::nullopt;
 }
 
-ContainerProgress ImagePuller::Progress(const std::string& pod_uid, const std::string& container) {
+ContainerProgress ImagePuller::Progress(const std::string& pod_uid, const std::string& container,
+                                        const std::string& image) {
   ContainerProgress out;
   absl::MutexLock lock(&mu_);
   const auto found = fetches_.find(Key(pod_uid, container));
-  if (found == fetches_.end()) return out;
+  if (found == fetches_.end() || found->second.request.image != image) return out;
   Fetch& fetch = found->second;
   out.busy = fetch.busy;
   if (!fetch.failed.has_value()) return out;
@@ -169,7 +180,6 @@ ContainerProgress ImagePuller::Progress(const std::string& pod_uid, const std::s
     out.look_again_at = shown;
     return out;
   }
-  const std::string& image = fetch.request.image;
   out.waiting =
       Waiting{"ImagePullBackOff", absl::StrCat("Back-off pulling image \"", image,
                                                "\": ErrImagePull: ", fetch.failed->message)};

@@ -15,6 +15,7 @@
 #include <optional>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "absl/base/thread_annotations.h"
 #include "absl/synchronization/mutex.h"
@@ -24,6 +25,7 @@
 #include "agent/pods/pod_sync.h"
 #include "agent/runtime/image_facts.h"
 #include "agent/runtime/pod_runtime.h"
+#include "agent/store/object_store.h"
 #include "base/clock.h"
 #include "base/elastic_pool.h"
 
@@ -32,23 +34,25 @@ namespace crisp::agent {
 class ImagePuller {
  public:
   using Wake = std::function<void(const std::string& pod_uid)>;
-  ImagePuller(PodRuntime* runtime, EventRecorder* events, Clock* clock, ElasticPool* pool,
-              BackOffOptions back_off, Wake wake);
+  ImagePuller(const ObjectStore* store, PodRuntime* runtime, EventRecorder* events, Clock* clock,
+              ElasticPool* pool, BackOffOptions back_off, Wake wake);
 
   struct Request {
     ObjectPtr pod;  // For events.
     std::string pod_uid, container;
     std::string field_path;  // "spec.containers{web}"
     std::string image, policy;
+    std::vector<std::string> pull_secrets;  // By name, in the pod's namespace.
     std::shared_ptr<const runtime::v1::PodSandboxConfig> sandbox_config;
   };
-    std::vector<std::string> pull_secrets;  // By name, in the pod's namespace.
   // The image for the next start of the container, once; nullopt if it is not there yet:
   // then Progress tells why. May call the runtime, for a moment.
   std::optional<ImageFacts> Take(const Request& request);
 
   // What stands in the way of the container's image now: busy, waiting and retry_at.
-  ContainerProgress Progress(const std::string& pod_uid, const std::string& container);
+  // What became of another image, that the container had before, counts no more.
+  ContainerProgress Progress(const std::string& pod_uid, const std::string& container,
+                             const std::string& image);
 
   void Forget(const std::string& pod_uid);
 
@@ -65,17 +69,17 @@ class ImagePuller {
   using Key = std::pair<std::string, std::string>;
 
   void Pull(const Request& request);
+  // With each of the pod's credentials for the image until one will do, or with none.
+  absl::StatusOr<std::string> PullWithSecrets(const Request& request);
   // Returns the facts, or records why there are none.
   std::optional<ImageFacts> Fail(const Request& request, const char* reason,
                                  const std::string& message);
 
-  // With each of the pod's credentials for the image until one will do, or with none.
-  absl::StatusOr<std::string> PullWithSecrets(const Request& request);
+  const ObjectStore& store_;
   PodRuntime& runtime_;
   EventRecorder& events_;
   Clock& clock_;
   ElasticPool& pool_;
-  const ObjectStore& store_;
   const BackOffOptions back_off_;
   const Wake wake_;
   absl::Mutex mu_;

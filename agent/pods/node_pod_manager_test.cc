@@ -10,6 +10,8 @@
 #include <string>
 #include <vector>
 
+#include "absl/strings/ascii.h"
+#include "absl/strings/escaping.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/synchronization/mutex.h"
@@ -147,8 +149,6 @@ class PodManagerTest : public ::testing::Test {
 
 constexpr char kOne[] = R"({"containers":[{"name":"web","image":"busybox"}]})";
 
-TEST_F(PodManagerTest, StartsAPodAndTellsOfIt) {
-  Start();
 TEST_F(PodManagerTest, AnotherImageRestartsItsContainer) {
   node_.AddImage("busybox:2");
   Start();
@@ -264,6 +264,8 @@ TEST_F(PodManagerTest, WithoutTheRightPullSecretThePullFailsForEachReason) {
   EXPECT_GE(node_.CountCalls("PullImage:registry.example.com/app:1"), 1u);
 }
 
+TEST_F(PodManagerTest, StartsAPodAndTellsOfIt) {
+  Start();
   const std::string uid = Apply("web", R"({"initContainers":[{"name":"prepare","image":"busybox"},
       {"name":"proxy","image":"busybox","restartPolicy":"Always"}],
       "containers":[{"name":"web","image":"busybox"},{"name":"log","image":"busybox"}]})");

@@ -1,9 +1,11 @@
 #include "agent/pods/pod_objects.h"
 
+#include <algorithm>
 #include <functional>
 
 #include "absl/strings/ascii.h"
 #include "absl/strings/escaping.h"
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "base/status_macros.h"
 
@@ -69,8 +71,6 @@ absl::Status CheckVolumeObjects(const ObjectStore& store, const Pod& pod) {
   return status;
 }
 
-bool UsesObjects(const Pod& pod) {
-  bool found = false;
 bool TellsOfMetadata(const Pod& pod) {
   const auto tells = [](const Json& downward) {
     const Json& items = At(downward, "items");
@@ -92,6 +92,8 @@ bool TellsOfMetadata(const Pod& pod) {
   return false;
 }
 
+bool UsesObjects(const Pod& pod) {
+  bool found = false;
   ForEachObject(pod,
                 [&](const std::string&, ObjectKind, const std::string&, bool) { found = true; });
   for (const auto* list : {&pod.init_containers, &pod.containers}) {

@@ -4,6 +4,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "agent/pods/lifecycle_hooks.h"
+#include "agent/pods/pod_objects.h"
 #include "agent/pods/pod_worker.h"
 #include "agent/pods/pod_worker_view.h"
 #include "base/log.h"
@@ -49,6 +50,10 @@ void PodWorker::Kill(const View& view) {
       request.target.container_name = kill.name;
     }
     request.field_path = FieldPath(kill.name, init);
+    if (kill.replaced) {
+      absl::MutexLock lock(&mu_);
+      memory_[kill.name].replaced = kill.id;
+    }
     s_.killer->Kill(request);
   }
 }
@@ -115,12 +120,12 @@ void PodWorker::StartContainer(const View& view, const StartAction& action) {
   wanted.field_path = FieldPath(container->name, init);
   wanted.image = container->image;
   wanted.policy = container->image_pull_policy;
+  wanted.pull_secrets = pod_->spec.image_pull_secrets;
   wanted.sandbox_config = starter_.SandboxConfig(*pod_, sandbox->attempt);
   const std::optional<ImageFacts> image = s_.images->Take(wanted);
   if (!image.has_value()) return;
 
   PodStarter::Started started =
-  wanted.pull_secrets = pod_->spec.image_pull_secrets;
       starter_.StartContainer(*pod_, *container, action, *sandbox, *image);
   if (started.cancelled) return;
   {
@@ -164,11 +169,6 @@ void PodWorker::RunPostStart(const View& view, const Container& container, bool 
   });
 }
 
-absl::Status PodWorker::Finish(const View& view) {
-  CRISP_RETURN_IF_ERROR(Annotate(pod_->files.RemoveAll(), "remove the pod's files"));
-  s_.images->Forget(uid_);
-  s_.killer->Forget(uid_);
-  s_.probes->KeepOnly(uid_, {});
 void PodWorker::UpdateMetadata(const View& view, Outcome* outcome) {
   const SandboxState* sandbox = view.observed.ReadySandbox();
   if (sandbox == nullptr || view.input.ending || !pod_->traits.has_volumes ||
@@ -191,6 +191,11 @@ void PodWorker::UpdateMetadata(const View& view, Outcome* outcome) {
           {{"pod", view.input.full_name}, {"error", status}});
 }
 
+absl::Status PodWorker::Finish(const View& view) {
+  CRISP_RETURN_IF_ERROR(Annotate(pod_->files.RemoveAll(), "remove the pod's files"));
+  s_.images->Forget(uid_);
+  s_.killer->Forget(uid_);
+  s_.probes->KeepOnly(uid_, {});
   const absl::Status removed = s_.store->Remove(KeyOf(*pod_->object), uid_);
   // Aborted: another pod has the name by now.
   if (absl::IsNotFound(removed) || absl::IsAborted(removed)) return absl::OkStatus();

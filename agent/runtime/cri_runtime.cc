@@ -155,9 +155,14 @@ class CriRuntime : public PodRuntime {
     return facts;
   }
   absl::StatusOr<std::string> PullImage(const std::string& image,
+                                        const std::optional<RegistryCredentials>& credentials,
                                         const runtime::v1::PodSandboxConfig& pod) override {
     runtime::v1::PullImageRequest request;
     request.mutable_image()->set_image(image);
+    if (credentials.has_value()) {
+      request.mutable_auth()->set_username(credentials->username);
+      request.mutable_auth()->set_password(credentials->password);
+    }
     *request.mutable_sandbox_config() = pod;
     // As long as the runtime sees progress; it ends a pull that has none.
     CRISP_ASSIGN_OR_RETURN(const auto reply, client_.Image(&ImageService::Stub::PullImage, request,
@@ -165,14 +170,9 @@ class CriRuntime : public PodRuntime {
     return reply.image_ref();
   }
 
-                                        const std::optional<RegistryCredentials>& credentials,
  private:
   CriClient client_;
   absl::Mutex mu_;
-    if (credentials.has_value()) {
-      request.mutable_auth()->set_username(credentials->username);
-      request.mutable_auth()->set_password(credentials->password);
-    }
   grpc::ClientContext* watch_ ABSL_GUARDED_BY(mu_) = nullptr;
   bool cancelled_ ABSL_GUARDED_BY(mu_) = false;
 };

@@ -6,6 +6,7 @@
 #include "absl/strings/match.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 #include "absl/time/clock.h"
 #include "agent/pod_config.h"
 
@@ -129,6 +130,10 @@ class FakeRuntime : public PodRuntime {
     held.state.created_at = absl::Now();
     held.state.image = config.image().user_specified_image();
     held.state.image_id = config.image().image();
+    if (const auto made_of = config.annotations().find(kImageAnnotation);
+        made_of != config.annotations().end()) {
+      held.state.made_of = made_of->second;
+    }
     const auto delay = config.annotations().find(kBackOffAnnotation);
     int64_t ms = 0;
     if (delay != config.annotations().end() && absl::SimpleAtoi(delay->second, &ms)) {
@@ -174,11 +179,6 @@ class FakeRuntime : public PodRuntime {
     return absl::OkStatus();
   }
 
-  absl::StatusOr<ExecResult> ExecSync(const std::string& id, const std::vector<std::string>&,
-                                      absl::Duration) override {
-    std::function<absl::StatusOr<ExecResult>(const std::string&)> exec;
-    std::string name;
-    {
   absl::Status UpdatePod(const std::string& sandbox_id,
                          const std::map<std::string, std::string>& labels,
                          const std::map<std::string, std::string>&) override {
@@ -188,6 +188,11 @@ class FakeRuntime : public PodRuntime {
         absl::StrCat(sandbox_id, ":", absl::StrJoin(labels, ",", absl::PairFormatter("="))));
   }
 
+  absl::StatusOr<ExecResult> ExecSync(const std::string& id, const std::vector<std::string>&,
+                                      absl::Duration) override {
+    std::function<absl::StatusOr<ExecResult>(const std::string&)> exec;
+    std::string name;
+    {
       absl::MutexLock lock(&node_.mu_);
       const auto found = node_.containers_.find(id);
       if (found == node_.containers_.end()) return absl::NotFoundError("no such container");
@@ -208,6 +213,7 @@ class FakeRuntime : public PodRuntime {
     return facts;
   }
   absl::StatusOr<std::string> PullImage(const std::string& image,
+                                        const std::optional<RegistryCredentials>& credentials,
                                         const runtime::v1::PodSandboxConfig&) override {
     absl::MutexLock lock(&node_.mu_);
     const std::string who = credentials.has_value() ? credentials->username : "";
@@ -230,7 +236,6 @@ class FakeRuntime : public PodRuntime {
 
   FakeNodeState& node_;
   bool cancelled_ = false;  // Guarded by the node's lock.
-                                        const std::optional<RegistryCredentials>& credentials,
 };
 
 std::unique_ptr<PodRuntime> FakeNodeState::Connect() { return std::make_unique<FakeRuntime>(this); }
@@ -238,6 +243,11 @@ std::unique_ptr<PodRuntime> FakeNodeState::Connect() { return std::make_unique<F
 void FakeNodeState::AddImage(const std::string& image) {
   absl::MutexLock lock(&mu_);
   images_.insert(image);
+}
+
+void FakeNodeState::NeedsLogin(const RegistryCredentials& credentials) {
+  absl::MutexLock lock(&mu_);
+  login_ = credentials;
 }
 
 void FakeNodeState::ExitsAtOnce(const std::string& container, int code) {
@@ -254,11 +264,6 @@ void FakeNodeState::Fail(const std::string& call, absl::Status status) {
   absl::MutexLock lock(&mu_);
   failures_[call] = std::move(status);
 }
-void FakeNodeState::NeedsLogin(const RegistryCredentials& credentials) {
-  absl::MutexLock lock(&mu_);
-  login_ = credentials;
-}
-
 
 void FakeNodeState::SetExec(
     std::function<absl::StatusOr<ExecResult>(const std::string& container)> exec) {

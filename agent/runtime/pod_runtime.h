@@ -10,6 +10,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
@@ -19,8 +20,8 @@
 #include "absl/time/time.h"
 #include "agent/runtime/image_facts.h"
 #include "agent/runtime/pod_state.h"
-
 #include "agent/runtime/registry_credentials.h"
+
 namespace runtime::v1 {
 class ContainerConfig;
 class PodSandboxConfig;
@@ -69,13 +70,13 @@ class PodRuntime {
   virtual absl::Status StopContainer(const std::string& id, absl::Duration grace) = 0;
   virtual absl::Status RemoveContainer(const std::string& id) = 0;
 
-  // DeadlineExceeded if the command did not end in time; a non-zero exit is a result.
   // The pod's downwardAPI files tell of these labels and annotations from now on. OK if it has
   // no such files; Unimplemented if the runtime cannot do it.
   virtual absl::Status UpdatePod(const std::string& sandbox_id,
                                  const std::map<std::string, std::string>& labels,
                                  const std::map<std::string, std::string>& annotations) = 0;
 
+  // DeadlineExceeded if the command did not end in time; a non-zero exit is a result.
   virtual absl::StatusOr<ExecResult> ExecSync(const std::string& id,
                                               const std::vector<std::string>& command,
                                               absl::Duration timeout) = 0;

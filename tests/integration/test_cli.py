@@ -190,7 +190,6 @@ class Streams(CliTest):
         get = f"import urllib.request; print(urllib.request.urlopen('http://127.0.0.1:{port}/x', timeout=10).read().decode(), end='')"
         for _ in range(3):
             self.assertEqual(self.node.in_netns("python3", "-c", get).stdout, "served\n")
-        forward.send_signal(signal.SIGINT)
         # One that has ended its sending gets the whole answer, and the end at once.
         ask = (
             "import socket, time; s = socket.create_connection(('127.0.0.1', PORT)); began = time.time();"
@@ -198,8 +197,9 @@ class Streams(CliTest):
             "print(b''.join(iter(lambda: s.recv(4096), b'')).decode().endswith('served\\n'), time.time() - began < 4)"
         )
         self.assertEqual(self.node.in_netns("python3", "-c", ask.replace("PORT", port)).stdout, "True True\n")
+        forward.send_signal(signal.SIGINT)
         self.assertEqual(forward.wait(timeout=10), 0)
-        self.assertEqual(forward.stdout.read().count(f"Handling connection for {port}\n"), 3)
+        self.assertEqual(forward.stdout.read().count(f"Handling connection for {port}\n"), 4)
         forward.stdout.close()
 
 
