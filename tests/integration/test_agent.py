@@ -124,6 +124,63 @@ class PullSecrets(AgentTest):
                 self.assertNotIn(word, text)
 
 
+class Changes(AgentTest):
+    """What Kubernetes lets change of a pod that runs."""
+
+    def pod(self, image):
+        spec = {"restartPolicy": "Never", "terminationGracePeriodSeconds": 1,
+                "containers": [{"name": name, "image": image if name == "main" else "busybox", "imagePullPolicy": "Never",
+                                "command": ["sleep", "1000"]} for name in ("main", "other")]}  # fmt: skip
+        return json.dumps({"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "web"}, "spec": spec})
+
+    def test_another_image_restarts_its_container_alone(self):
+        self.node.import_busybox(("docker.io/library/busybox:2",))
+        self.apply_text(self.pod("busybox"))
+        self.wait_ready("web")
+        before = self.container("web", "other")["containerID"]
+        self.assertIn("configured", self.apply_text(self.pod("busybox:2")).stdout)
+        self.until(lambda: self.container("web").get("restartCount") == 1 and self.container("web")["ready"], "the new container")
+        self.assertIn("busybox:2", self.container("web")["image"])
+        self.assertEqual(self.container("web", "other")["containerID"], before)
+        self.assertEqual(self.phase("web"), "Running")
+        self.assertEqual(
+            [e["message"] for e in self.events("Killing", "web")],
+            ["Container main definition changed, will be restarted"],
+        )
+        refused = self.apply_text(self.pod("busybox:2").replace('"1000"', '"999"'), check=False).stderr
+        self.assertIn('The Pod "web" is invalid: spec: Forbidden: pod updates may not change fields other than', refused)
+
+    def test_an_indexed_job_tells_each_pod_its_index(self):
+        self.apply_text(json.dumps({
+            "apiVersion": "batch/v1", "kind": "Job", "metadata": {"name": "parts"},
+            "spec": {"completions": 3, "parallelism": 2, "completionMode": "Indexed", "template": {"spec": {
+                "restartPolicy": "Never", "containers": [{"name": "main", "image": "busybox", "imagePullPolicy": "Never",
+                    "command": ["sh", "-c", "echo $JOB_COMPLETION_INDEX on $(hostname)"]}]}}},
+        }))  # fmt: skip
+        self.crisp("wait", "job/parts", "--for=condition=Complete", "--timeout=60s")
+        self.assertEqual(self.object("job", "parts")["status"]["completedIndexes"], "0-2")
+        said = [self.crisp("logs", pod["metadata"]["name"]).stdout for pod in self.objects("pods", "-l", "job-name=parts")]
+        self.assertEqual(sorted(said), [f"{index} on parts-{index}\n" for index in range(3)])
+
+    def test_pods_that_keep_apart(self):
+        def alone(name):
+            term = {"topologyKey": "kubernetes.io/hostname", "labelSelector": {"matchLabels": {"app": "db"}}}
+            return json.dumps({
+                "apiVersion": "v1", "kind": "Pod", "metadata": {"name": name, "labels": {"app": "db"}},
+                "spec": {"terminationGracePeriodSeconds": 1,
+                         "affinity": {"podAntiAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": [term]}},
+                         "containers": [{"name": "main", "image": "busybox", "imagePullPolicy": "Never", "command": ["sleep", "1000"]}]},
+            })  # fmt: skip
+
+        self.apply_text(alone("one"))
+        self.wait_ready("one")
+        self.apply_text(alone("two"))
+        self.until(lambda: self.events("FailedScheduling", "two"), "the event")
+        self.assertIn("didn't match pod anti-affinity rules", self.events("FailedScheduling", "two")[0]["message"])
+        self.crisp("delete", "pod", "one", "--grace-period=1")
+        self.wait_ready("two")
+
+
 class Objects(AgentTest):
     def test_each_kind_is_applied_read_and_deleted(self):
         kinds = {
