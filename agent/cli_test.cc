@@ -147,6 +147,23 @@ TEST_F(CliTest, ApplyGoesOnAfterAnInvalidObject) {
   EXPECT_EQ(result.err, "The Pod \"bad\" is invalid: spec.containers: Required value\n");
 }
 
+TEST_F(CliTest, AllErrorsOfAnObjectStandOnLinesOfTheirOwn) {
+  const auto refuse = [&](const std::string& words) {
+    return Crisp({"apply", "-f", "-"},
+                 "{apiVersion: v1, kind: Pod, metadata: {name: bad, labels: "
+                 "{refusal: \"" +
+                     words + "\"}}}")
+        .err;
+  };
+  EXPECT_EQ(refuse("The Pod 'bad' is invalid: \\n* spec.a: Required value\\n* spec.b: \\e[2J"),
+            "The Pod 'bad' is invalid: \n* spec.a: Required value\n* spec.b: \\033[2J\n");
+  EXPECT_EQ(refuse("something else\\nwith a line"),
+            "Error from server (BadRequest): something else\\nwith a line\n");
+  // As much as an object can have wrong.
+  const std::string all = "The Pod 'bad' is invalid: " + std::string(64 * 1024, 'x');
+  EXPECT_EQ(refuse(all), all + "\n");
+}
+
 TEST_F(CliTest, ApplyDryRunAndOutput) {
   EXPECT_EQ(Crisp({"apply", "--dry-run=server", "-f", "-"}, kPod).out,
             "pod/web created (server dry run)\n");

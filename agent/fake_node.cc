@@ -113,6 +113,11 @@ runtime::v1::ContainerConfig FakeNode::container_config(const std::string& name)
   return found == configs_.end() ? runtime::v1::ContainerConfig() : found->second;
 }
 
+runtime::v1::PullImageRequest FakeNode::pull_request() const {
+  absl::MutexLock lock(&mu_);
+  return pull_request_;
+}
+
 runtime::v1::ExecSyncRequest FakeNode::exec_request() const {
   absl::MutexLock lock(&mu_);
   return exec_request_;
@@ -301,6 +306,7 @@ Status FakeNode::ImageStatus(Context*, const runtime::v1::ImageStatusRequest* re
 Status FakeNode::PullImage(Context*, const runtime::v1::PullImageRequest* request,
                            runtime::v1::PullImageResponse* reply) {
   CRISP_FAKE_ENTER("PullImage");
+  pull_request_ = *request;
   runtime::v1::Image image;
   image.set_id(absl::StrCat("sha256:", request->image().image()));
   images_[request->image().image()] = image;

@@ -49,6 +49,7 @@ class FakeNode : public runtime::v1::RuntimeService::Service,
   runtime::v1::RunPodSandboxRequest sandbox_request() const;  // The last.
   runtime::v1::ContainerConfig container_config(const std::string& name) const;
   runtime::v1::ExecSyncRequest exec_request() const;
+  runtime::v1::PullImageRequest pull_request() const;
   std::string imported() const;
   void StopSandboxes();  // As a reboot leaves them.
 
@@ -127,6 +128,7 @@ class FakeNode : public runtime::v1::RuntimeService::Service,
   std::map<std::string, runtime::v1::ContainerConfig> configs_ ABSL_GUARDED_BY(mu_);
   runtime::v1::ExecSyncResponse exec_reply_ ABSL_GUARDED_BY(mu_);
   runtime::v1::ExecSyncRequest exec_request_ ABSL_GUARDED_BY(mu_);
+  runtime::v1::PullImageRequest pull_request_ ABSL_GUARDED_BY(mu_);
   std::string imported_ ABSL_GUARDED_BY(mu_);
   int next_id_ ABSL_GUARDED_BY(mu_) = 1;
   std::unique_ptr<grpc::Server> server_;

@@ -12,7 +12,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
 #include "absl/strings/strip.h"
-#include "agent/manifest/object_documents.h"
+#include "agent/manifest/names.h"
 #include "agent/manifest/utf8.h"
 #include "base/file.h"
 #include "base/status_macros.h"
@@ -28,7 +28,10 @@ using Data = std::map<std::string, std::string>;
 constexpr size_t kMaxFile = 4 << 20;
 
 absl::Status Add(const std::string& key, std::string value, Data* out) {
-  CRISP_RETURN_IF_ERROR(CheckDataKey(key));
+  if (const std::string wrong = DataKeyError(key); !wrong.empty()) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("\"", absl::Utf8SafeCEscape(key), "\" is not a valid key name: ", wrong));
+  }
   if (!out->emplace(key, std::move(value)).second) {
     return absl::InvalidArgumentError(absl::StrCat("the key \"", key, "\" is given twice"));
   }

@@ -23,7 +23,7 @@ struct DataSources {
   std::vector<std::string> env_files;  // path; not beside the other two
 };
 
-// Every key with its bytes. Keys obey CheckDataKey and stand once. From a
+// Every key with its bytes. Keys obey DataKeyError and stand once. From a
 // directory come its regular files, not links and not what is below.
 absl::StatusOr<std::map<std::string, std::string>> ReadDataSources(const DataSources& sources);
 

@@ -208,6 +208,7 @@ absl::StatusOr<ContainerConfig> MakeContainerConfig(const Pod& pod, const Contai
   if (start.volume_annotations) {
     annotations[kVolumeMountsAnnotation] = container.volume_mounts.dump();
   }
+  annotations[kImageAnnotation] = container.image;
   annotations[kRestartCountAnnotation] = absl::StrCat(start.restart_count);
   if (start.next_back_off > absl::ZeroDuration()) {
     annotations[kBackOffAnnotation] = absl::StrCat(absl::ToInt64Milliseconds(start.next_back_off));

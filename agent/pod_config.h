@@ -28,6 +28,7 @@ inline constexpr char kSpecAnnotation[] = "io.crisp.pod-spec";
 inline constexpr char kSpecHashAnnotation[] = "io.crisp.spec-hash";
 inline constexpr char kRestartCountAnnotation[] = "io.kubernetes.container.restartCount";
 inline constexpr char kBackOffAnnotation[] = "io.crisp.back-off-ms";
+inline constexpr char kImageAnnotation[] = "io.crisp.container-image";
 // On the sandboxes of a node agent: the node's name.
 inline constexpr char kNodeAgentAnnotation[] = "io.crisp.node-agent";
 inline constexpr char kInitContainerAnnotation[] = "io.crisp.init-container";

@@ -52,8 +52,26 @@ remove_on_exit = true
 EOF
 }
 
+# wait_until_it_answers WHAT PID LOG COMMAND...: until COMMAND succeeds, for 30 s at most, and no
+# longer than PID lives.
+wait_until_it_answers() {
+  local what=$1 pid=$2 log_of=$3
+  shift 3
+  for _ in {1..300}; do
+    if "$@"; then return 0; fi
+    if ! kill -0 "$pid" 2>/dev/null; then
+      echo "$what ended:"
+      tail -n 30 "$log_of"
+      return 1
+    fi
+    sleep 0.1
+  done
+  echo "$what does not answer after 30 s:"
+  tail -n 30 "$log_of"
+  return 1
+}
+
 start_node() {
-  local pid
   mkdir -p "$node_root" "$node_state"
   chmod 700 "$node_root" "$node_state"
   write_node_config
@@ -61,49 +79,20 @@ start_node() {
   setsid "$node_bin/crispd" --config "$node_state/config.toml" \
     --root "$node_root" --state "$node_state" --listen "unix://$node_state/crisp.sock" \
     --log-level info >"$node_state/crispd.log" 2>&1 </dev/null 7>&- 8>&- 9>&- &
-  pid=$!
-  echo "$pid" >"$node_state/crispd.pid"
-  for _ in {1..300}; do
-    if crispd_answers "$node_state/crisp.sock"; then
-      node_socket=$node_state/crisp.sock
-      return 0
-    fi
-    if ! kill -0 "$pid" 2>/dev/null; then
-      echo "crispd ended:"
-      tail -n 30 "$node_state/crispd.log"
-      return 1
-    fi
-    sleep 0.1
-  done
-  echo "crispd does not answer after 30 s:"
-  tail -n 30 "$node_state/crispd.log"
-  return 1
+  echo $! >"$node_state/crispd.pid"
+  wait_until_it_answers crispd $! "$node_state/crispd.log" crispd_answers "$node_state/crisp.sock" || return 1
+  node_socket=$node_state/crisp.sock
 }
 
 # An agent of ours on the crispd at node_socket.
 start_agent() {
-  local pid
   mkdir -p "$node_root" "$node_state"
   chmod 700 "$node_root" "$node_state"
   setsid "$node_bin/crisp" agent --root "$node_root/agent" --listen "unix://$node_state/agent.sock" \
     --runtime-endpoint "unix://$node_socket" --pod-log-root "$node_root/logs" \
     >"$node_state/agent.log" 2>&1 </dev/null 7>&- 8>&- 9>&- &
-  pid=$!
-  for _ in {1..300}; do
-    if agent_answers "$node_state/agent.sock"; then
-      node_agent=$node_state/agent.sock
-      return 0
-    fi
-    if ! kill -0 "$pid" 2>/dev/null; then
-      echo "the agent ended:"
-      tail -n 30 "$node_state/agent.log"
-      return 1
-    fi
-    sleep 0.1
-  done
-  echo "the agent does not answer after 30 s:"
-  tail -n 30 "$node_state/agent.log"
-  return 1
+  wait_until_it_answers "the agent" $! "$node_state/agent.log" agent_answers "$node_state/agent.sock" || return 1
+  node_agent=$node_state/agent.sock
 }
 
 # The processes of our node: crispd, the agent, containerd and the shims name its directories on

@@ -315,21 +315,43 @@ UpdateReport PodVolumes::ObjectChanged(ObjectKind kind, const std::string& ns,
   return report;
 }
 
+absl::StatusOr<bool> PodVolumes::Become(Pod& pod, PodIdentity identity) {
+  // These two decide what a volume may read and who owns it; they never change.
+  identity.ns = pod.identity.ns;
+  identity.fs_group = pod.identity.fs_group;
+  pod.identity = std::move(identity);
+  CRISP_ASSIGN_OR_RETURN(const PodDir dir, PodDir::Open(options_.pods_dir, options_.disk_dir,
+                                                        pod.identity.sandbox_id));
+  CRISP_RETURN_IF_ERROR(SaveRecord(dir, pod));
+  Rewritten result = Rewrite(pod, [](const VolumeSource& volume) { return UsesIdentity(volume); });
+  CRISP_RETURN_IF_ERROR(result.failure);
+  return result.changed;
+}
+
 absl::Status PodVolumes::UpdateIdentity(const PodIdentity& identity) {
   const std::shared_ptr<Pod> ref = Find(identity.sandbox_id);
   if (ref == nullptr) return absl::OkStatus();
   Pod& pod = *ref;
   absl::MutexLock lock(&pod.mu);
   if (!pod.prepared) return absl::OkStatus();
-  // These two decide what a volume may read and who owns it; they never change.
-  PodIdentity updated = identity;
-  updated.ns = pod.identity.ns;
-  updated.fs_group = pod.identity.fs_group;
-  pod.identity = std::move(updated);
-  CRISP_ASSIGN_OR_RETURN(const PodDir dir,
-                         PodDir::Open(options_.pods_dir, options_.disk_dir, identity.sandbox_id));
-  CRISP_RETURN_IF_ERROR(SaveRecord(dir, pod));
-  return Rewrite(pod, [](const VolumeSource& volume) { return UsesIdentity(volume); }).failure;
+  return Become(pod, identity).status();
+}
+
+absl::StatusOr<bool> PodVolumes::UpdateMetadata(const std::string& sandbox_id,
+                                                std::map<std::string, std::string> labels,
+                                                std::map<std::string, std::string> annotations) {
+  const std::shared_ptr<Pod> ref = Find(sandbox_id);
+  const auto missing = [&] {
+    return absl::NotFoundError(absl::StrCat("no pod sandbox ", sandbox_id, " has volumes"));
+  };
+  if (ref == nullptr) return missing();
+  Pod& pod = *ref;
+  absl::MutexLock lock(&pod.mu);
+  if (!pod.prepared) return missing();
+  PodIdentity identity = pod.identity;
+  identity.labels = std::move(labels);
+  identity.annotations = std::move(annotations);
+  return Become(pod, std::move(identity));
 }
 
 absl::Status PodVolumes::Adopt(const std::string& sandbox_id) {

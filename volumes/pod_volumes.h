@@ -113,6 +113,11 @@ class PodVolumes {
 
   // Labels, annotations or the pod's addresses changed. OK if the pod has no volumes.
   absl::Status UpdateIdentity(const PodIdentity& pod);
+  // The same for labels and annotations alone; true if a file changed. NotFound if the pod has no
+  // volumes.
+  absl::StatusOr<bool> UpdateMetadata(const std::string& sandbox_id,
+                                      std::map<std::string, std::string> labels,
+                                      std::map<std::string, std::string> annotations);
 
   // After a restart, before anything else: takes over the pods named, releases all
   // others found in pods_dir. One pod's failure does not stop the rest.
@@ -147,6 +152,7 @@ class PodVolumes {
   Rewritten Rewrite(Pod& pod, const std::function<bool(const VolumeSource&)>& wanted)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(pod.mu);
   absl::Status Teardown(const std::string& sandbox_id);
+  absl::StatusOr<bool> Become(Pod& pod, PodIdentity identity) ABSL_EXCLUSIVE_LOCKS_REQUIRED(pod.mu);
   absl::Status SaveRecord(const PodDir& dir, const Pod& pod) ABSL_EXCLUSIVE_LOCKS_REQUIRED(pod.mu);
   absl::Status Adopt(const std::string& sandbox_id);
   absl::StatusOr<PodDir> DirOf(const Pod& pod) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(pod.mu);

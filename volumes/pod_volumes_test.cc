@@ -359,6 +359,12 @@ TEST_F(PodVolumesTest, DownwardFilesFollowThePod) {
   ASSERT_OK(pods_->UpdateIdentity(pod));
   EXPECT_EQ(Slurp(Volume("info") + "/ip"), "10.85.0.7");
   EXPECT_EQ(Slurp(Volume("info") + "/labels"), "app=\"web\"\ntier=\"front\"");
+  ASSERT_OK_AND_ASSIGN(const bool changed, pods_->UpdateMetadata("pod1", {{"tier", "back"}}, {}));
+  EXPECT_TRUE(changed);
+  EXPECT_EQ(Slurp(Volume("info") + "/labels"), "tier=\"back\"");
+  ASSERT_OK_AND_ASSIGN(const bool again, pods_->UpdateMetadata("pod1", {{"tier", "back"}}, {}));
+  EXPECT_FALSE(again);
+  EXPECT_THAT(pods_->UpdateMetadata("nobody", {}, {}), StatusIs(absl::StatusCode::kNotFound));
   ContainerResourceValues resources;
   resources.memory_limit_bytes = 64 << 20;
   ASSERT_OK(Resolve(R"([{"name": "info", "mountPath": "/i"}])", "c1", {}, resources));
@@ -367,6 +373,7 @@ TEST_F(PodVolumesTest, DownwardFilesFollowThePod) {
   ASSERT_OK(pods_->Recover({"pod1"}));
   EXPECT_EQ(Slurp(Volume("info") + "/mem"), "64");
   EXPECT_EQ(Slurp(Volume("info") + "/ip"), "10.85.0.7");
+  EXPECT_EQ(Slurp(Volume("info") + "/labels"), "tier=\"back\"");
 }
 
 TEST_F(PodVolumesTest, ProjectedJoinsItsSources) {

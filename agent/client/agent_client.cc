@@ -18,6 +18,8 @@ namespace v1 = ::crisp::agent::v1;
 using Stub = v1::Agent::Stub;
 
 constexpr int kMaxMessageBytes = 64 << 20;
+// All that is wrong with an object is one status, and a status is metadata.
+constexpr int kMaxStatusBytes = 256 << 10;
 constexpr absl::Duration kQuick = absl::Seconds(30);
 // How long an agent that has just started may read its state.
 constexpr absl::Duration kPatience = absl::Seconds(15);
@@ -102,6 +104,7 @@ struct AgentClient::Rpc {
   explicit Rpc(const std::string& target) : address(target) {
     grpc::ChannelArguments arguments;
     arguments.SetMaxReceiveMessageSize(kMaxMessageBytes);
+    arguments.SetInt(GRPC_ARG_MAX_METADATA_SIZE, kMaxStatusBytes);
     // Calls never leave the machine, whatever the environment's proxies are.
     arguments.SetInt(GRPC_ARG_ENABLE_HTTP_PROXY, 0);
     stub = v1::Agent::NewStub(

@@ -147,6 +147,9 @@ struct FakeAgent::State : v1::Agent::Service, cri::RuntimeService::Service {
     absl::MutexLock lock(&mutex);
     calls.push_back(absl::StrCat("Apply", request->dry_run() ? " dry-run" : ""));
     Json object = Json::parse(request->object());
+    if (const std::string refusal = Text(object, "metadata.labels.refusal"); !refusal.empty()) {
+      return RpcStatus(StatusCode::INVALID_ARGUMENT, refusal);
+    }
     if (Items(object, "spec.containers").empty() && Text(object, "kind") == "Pod") {
       return RpcStatus(StatusCode::INVALID_ARGUMENT,
                        absl::StrCat("The Pod \"", Name(object),

@@ -36,6 +36,7 @@ constexpr char kZsh[] = R"ZSH(#compdef crisp
 _crisp() {
   local answers
   answers=$(crisp __complete "${(@)words[2,CURRENT]}" 2>/dev/null)
+  [[ -n $answers ]] || return 1
   if [[ $answers == ":files" ]]; then _files; return; fi
   local -a list
   list=("${(@f)answers}")

@@ -4,6 +4,7 @@
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_split.h"
 #include "agent/output/table.h"
 #include "base/status_macros.h"
 
@@ -72,7 +73,13 @@ void Session::Report(const absl::Status& status) {
   } else if (!sentence) {
     err << "error: ";
   }
-  err << Printable(message) << "\n";
+  if (sentence) {  // Several errors of one object stand on lines of their own.
+    for (const absl::string_view line : absl::StrSplit(message, '\n')) {
+      err << Printable(line) << "\n";
+    }
+  } else {
+    err << Printable(message) << "\n";
+  }
   err.flush();
 }
 

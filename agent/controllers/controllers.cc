@@ -121,8 +121,16 @@ void Controllers::OnPod(const Json& pod, bool gone) {
   } else if (!gone) {
     for (const char* kind : kPodOwners) EnqueueKind(kind, key.ns);  // Who may adopt it.
   }
-  // What this pod had may be what another one waits for.
-  if (gone || IsPodFinished(pod)) OnNode();
+  // What this pod had, or who it is, may be what another one waits for.
+  bool news = gone || IsPodFinished(pod);
+  if (news) {
+    placed_.erase(UidOf(pod));
+  } else if (!unplaced) {
+    const auto [known, first] = placed_.try_emplace(UidOf(pod), At(pod, "metadata.labels"));
+    news = first || known->second != At(pod, "metadata.labels");
+    known->second = At(pod, "metadata.labels");
+  }
+  if (news) OnNode();
   const std::string endpoints = EndpointsNameOf(*context_.store, pod);
   if (!endpoints.empty()) queue_.Add({kEndpoints, {"Endpoints", key.ns, endpoints}});
   // A recreating deployment waits for pods, not for sets.

@@ -50,6 +50,9 @@ class Controllers {
   WorkQueue queue_;
   std::map<int, std::unique_ptr<Controller>> controllers_;
   std::map<WorkQueue::Item, int> failures_;  // Of the working thread alone.
+  // The labels of pods that have a place, by uid: other pods may want to be where they are,
+  // or not to be. Of the store's thread alone.
+  std::map<std::string, Json> placed_;
   std::unique_ptr<ObjectStore::Subscription> subscription_;
   std::thread thread_;
 };

@@ -183,6 +183,114 @@ TEST_F(ControllersTest, ANodeSelectorWaitsForTheLabel) {
   EXPECT_EQ(TextAt(ConditionOf(pod, "PodScheduled"), "reason"), "");
 }
 
+TEST_F(ControllersTest, ANodeAffinityIsOfThisNode) {
+  ASSERT_OK(LabelObject(store_.get(), {"Node", "", kNode}, {{{"slots", "8"}}, {}, false}));
+  const struct {
+    const char* terms;
+    bool fits;
+  } cases[] = {
+      {"{matchExpressions: [{key: disk, operator: In, values: [hdd, ssd]}]}", true},
+      {"{matchExpressions: [{key: disk, operator: In, values: [hdd]}]}", false},
+      {"{matchExpressions: [{key: disk, operator: NotIn, values: [hdd]}]}", true},
+      {"{matchExpressions: [{key: disk, operator: NotIn, values: [ssd]}]}", false},
+      {"{matchExpressions: [{key: gpu, operator: NotIn, values: [a]}]}", true},
+      {"{matchExpressions: [{key: disk, operator: Exists}]}", true},
+      {"{matchExpressions: [{key: gpu, operator: Exists}]}", false},
+      {"{matchExpressions: [{key: gpu, operator: DoesNotExist}]}", true},
+      {"{matchExpressions: [{key: disk, operator: DoesNotExist}]}", false},
+      {"{matchExpressions: [{key: slots, operator: Gt, values: ['7']}]}", true},
+      {"{matchExpressions: [{key: slots, operator: Gt, values: ['8']}]}", false},
+      {"{matchExpressions: [{key: slots, operator: Lt, values: ['9']}]}", true},
+      {"{matchExpressions: [{key: disk, operator: Lt, values: ['9']}]}", false},
+      {"{matchExpressions: [{key: gpu, operator: Gt, values: ['1']}]}", false},
+      {"{matchFields: [{key: metadata.name, operator: In, values: [node-1]}]}", true},
+      {"{matchFields: [{key: metadata.name, operator: NotIn, values: [node-1]}]}", false},
+      // All of a term, one of the terms; a term that asks for nothing is met by nobody.
+      {"{matchExpressions: [{key: disk, operator: Exists}, {key: gpu, operator: Exists}]}", false},
+      {"{matchExpressions: [{key: gpu, operator: Exists}]}, {matchExpressions: [{key: disk, "
+       "operator: Exists}]}",
+       true},
+      {"{}", false},
+  };
+  int number = 0;
+  for (const auto& test : cases) {
+    const std::string name = absl::StrCat("p", ++number);
+    Create(Pod(name, absl::StrCat(", affinity: {nodeAffinity: {requiredDuringSchedulingIgnoredDu"
+                                  "ringExecution: {nodeSelectorTerms: [",
+                                  test.terms, "]}}}")));
+    EXPECT_EQ(TextAt(Get("Pod", name), "spec.nodeName"), test.fits ? kNode : "") << test.terms;
+  }
+  EXPECT_THAT(Events("FailedScheduling"),
+              Contains("0/1 nodes are available: 1 node(s) didn't match Pod's node "
+                       "affinity/selector."));
+  // One that waits comes when the label does.
+  ASSERT_OK(LabelObject(store_.get(), {"Node", "", kNode}, {{{"gpu", "a"}}, {}, false}));
+  Run();
+  EXPECT_EQ(TextAt(Get("Pod", "p7"), "spec.nodeName"), kNode);
+}
+
+// A pod with `labels` and a required term of `kind` (podAffinity, podAntiAffinity).
+std::string Social(const std::string& name, const std::string& labels, const std::string& kind,
+                   const std::string& term) {
+  std::string affinity;
+  if (!kind.empty()) {
+    affinity = absl::StrCat(", affinity: {", kind,
+                            ": {requiredDuringSchedulingIgnoredDuringExecution: [{topologyKey: "
+                            "kubernetes.io/hostname, ",
+                            term, "}]}}");
+  }
+  return absl::StrCat("{apiVersion: v1, kind: Pod, metadata: {name: ", name, ", labels: {", labels,
+                      "}}, spec: {containers: [{name: c, image: b}]", affinity, "}}");
+}
+
+TEST_F(ControllersTest, PodsKeepApart) {
+  const std::string apart = "labelSelector: {matchLabels: {app: db}}";
+  Create(Social("a", "app: db", "podAntiAffinity", apart));
+  Create(Social("b", "app: db", "podAntiAffinity", apart));
+  Create(Social("c", "app: db", "", ""));   // It does not mind; a does.
+  Create(Social("d", "app: web", "", ""));  // Of d nobody spoke.
+  EXPECT_EQ(TextAt(Get("Pod", "a"), "spec.nodeName"), kNode);
+  EXPECT_EQ(TextAt(Get("Pod", "d"), "spec.nodeName"), kNode);
+  EXPECT_THAT(
+      Events("FailedScheduling"),
+      ::testing::UnorderedElementsAre(
+          "0/1 nodes are available: 1 node(s) didn't match pod anti-affinity rules, 1 node(s) "
+          "didn't satisfy existing pods anti-affinity rules.",
+          "0/1 nodes are available: 1 node(s) didn't satisfy existing pods anti-affinity rules."));
+  // In another namespace it is another app.
+  std::string elsewhere = Social("e", "app: db", "podAntiAffinity", apart);
+  elsewhere.replace(elsewhere.find("name: e"), 7, "name: e, namespace: team");
+  const auto made = CreateObject(store_.get(), FromYaml(elsewhere), false);
+  ASSERT_OK(made);
+  Run();
+  EXPECT_EQ(TextAt(**store_->Get({"Pod", "team", "e"}), "spec.nodeName"), kNode);
+  Delete({"Pod", "default", "a"});
+  Live();
+  EXPECT_NE(TextAt(Get("Pod", "b"), "spec.nodeName"), TextAt(Get("Pod", "c"), "spec.nodeName"));
+}
+
+TEST_F(ControllersTest, PodsComeTogether) {
+  Create(Social("near", "app: web", "podAffinity", "labelSelector: {matchLabels: {app: db}}"));
+  EXPECT_THAT(Events("FailedScheduling"),
+              ElementsAre("0/1 nodes are available: 1 node(s) didn't match pod affinity rules."));
+  Create(Social("db", "app: cache", "", ""));
+  EXPECT_EQ(TextAt(Get("Pod", "near"), "spec.nodeName"), "");
+  // A label is as good as a new pod.
+  ASSERT_OK(LabelObject(store_.get(), {"Pod", "default", "db"}, {{{"app", "db"}}, {}, true}));
+  Run();
+  EXPECT_EQ(TextAt(Get("Pod", "near"), "spec.nodeName"), kNode);
+  // The first of those who want to be together has nobody to come to.
+  Create(Social("one", "team: x", "podAffinity", "labelSelector: {matchLabels: {team: x}}"));
+  EXPECT_EQ(TextAt(Get("Pod", "one"), "spec.nodeName"), kNode);
+  // Without a selector no pod is meant; with an empty one every pod is.
+  Create(Social("none", "team: y", "podAffinity", "namespaces: [default]"));
+  EXPECT_EQ(TextAt(Get("Pod", "none"), "spec.nodeName"), "");
+  Create(Social("any", "team: y", "podAffinity", "labelSelector: {}, namespaceSelector: {}"));
+  EXPECT_EQ(TextAt(Get("Pod", "any"), "spec.nodeName"), kNode);
+  Create(Social("far", "team: y", "podAffinity", "labelSelector: {}, namespaces: [team]"));
+  EXPECT_EQ(TextAt(Get("Pod", "far"), "spec.nodeName"), "");
+}
+
 TEST_F(ControllersTest, WhatIsTakenIsWaitedFor) {
   Create(Pod("a", "", ", ports: [{containerPort: 80, hostPort: 8080}]"));
   Create(Pod("b", "", ", ports: [{containerPort: 81, hostPort: 8080}]"));
@@ -454,6 +562,54 @@ TEST_F(ControllersTest, AJobIsDoneWhenItsPodsAre) {
   EXPECT_FALSE(TextAt(job, "status.completionTime").empty());
   EXPECT_THAT(Pods(), IsEmpty());
   EXPECT_THAT(Events("Completed"), ElementsAre("Job completed"));
+}
+
+TEST_F(ControllersTest, AnIndexedJobDoesEachIndexOnce) {
+  Create(Job("completions: 4, parallelism: 3, completionMode: Indexed"));
+  const auto of_index = [&](const std::string& index) -> Json {
+    for (const ObjectPtr& pod : Pods()) {
+      if (AnnotationOf(*pod, "batch.kubernetes.io/job-completion-index") == index) return *pod;
+    }
+    return Json();
+  };
+  ASSERT_THAT(Pods(), SizeIs(3));
+  const Json second = of_index("1");
+  EXPECT_THAT(TextAt(second, "metadata.name"), ::testing::StartsWith("sum-1-"));
+  EXPECT_EQ(TextAt(second, "spec.hostname"), "sum-1");
+  EXPECT_EQ(LabelOf(second, "batch.kubernetes.io/job-completion-index"), "1");
+  const Json& env = At(second, "spec.containers")[0]["env"][0];
+  EXPECT_EQ(TextAt(env, "name"), "JOB_COMPLETION_INDEX");
+  EXPECT_EQ(TextAt(env, "valueFrom.fieldRef.fieldPath"),
+            "metadata.annotations['batch.kubernetes.io/job-completion-index']");
+  // One that fails is tried again under its own index; the others go on.
+  SetPod(second, "Failed", false);
+  SetPod(of_index("2"), "Succeeded", false);
+  Run();
+  EXPECT_EQ(TextAt(Get("Job", "sum"), "status.completedIndexes"), "2");
+  store_.clock.Advance(absl::Seconds(30));
+  Run();
+  Restart();
+  ASSERT_THAT(Pods(), SizeIs(3));
+  SetPod(of_index("0"), "Succeeded", false);
+  SetPod(of_index("1"), "Succeeded", false);
+  Run();
+  EXPECT_EQ(TextAt(Get("Job", "sum"), "status.completedIndexes"), "0-2");
+  // A pod that stands for nothing does not stay.
+  Json stray = of_index("3");
+  ASSERT_OK(store_->Update(KeyOf(stray), [](Json& pod) {
+    pod["metadata"]["annotations"]["batch.kubernetes.io/job-completion-index"] = "0";
+    return absl::OkStatus();
+  }));
+  Run();
+  Live();
+  ASSERT_THAT(Pods(), SizeIs(1));
+  SetPod(of_index("3"), "Succeeded", false);
+  Run();
+  const Json job = Get("Job", "sum");
+  EXPECT_EQ(TextAt(job, "status.completedIndexes"), "0-3");
+  EXPECT_EQ(NumberAt(job, "status.succeeded"), 4);
+  EXPECT_EQ(NumberAt(job, "status.failed"), 1);
+  EXPECT_EQ(TextAt(ConditionOf(job, "Complete"), "status"), "True");
 }
 
 TEST_F(ControllersTest, AJobCountsEachPodOnce) {

@@ -4,8 +4,8 @@
 
 #include "absl/strings/str_cat.h"
 #include "agent/controllers/dependents.h"
+#include "agent/controllers/pod_affinity.h"
 #include "agent/controllers/pod_facts.h"
-#include "agent/controllers/scheduler.h"
 #include "base/status_macros.h"
 
 namespace crisp::agent {

@@ -78,8 +78,7 @@ absl::StatusOr<std::vector<ObjectPtr>> ClaimDependents(const ControllerContext& 
   return claimed;
 }
 
-absl::StatusOr<ObjectPtr> CreatePodFor(const ControllerContext& context, const Json& owner,
-                                       const Json& labels) {
+Json PodOfTemplate(const Json& owner, const Json& labels) {
   const Json& pod_template = At(owner, "spec.template");
   Json pod = {{"apiVersion", "v1"},
               {"kind", "Pod"},
@@ -93,6 +92,15 @@ absl::StatusOr<ObjectPtr> CreatePodFor(const ControllerContext& context, const J
     if (value.is_object() && !value.empty()) pod["metadata"][field] = value;
   }
   if (labels.is_object()) pod["metadata"]["labels"].update(labels);
+  return pod;
+}
+
+absl::StatusOr<ObjectPtr> CreatePodFor(const ControllerContext& context, const Json& owner,
+                                       const Json& labels) {
+  return CreatePod(context, owner, PodOfTemplate(owner, labels));
+}
+
+absl::StatusOr<ObjectPtr> CreatePod(const ControllerContext& context, const Json& owner, Json pod) {
   absl::StatusOr<Changed> made = CreateObject(context.store, std::move(pod), /*dry_run=*/false);
   if (!made.ok()) {
     context.events->Record(owner, EventType::kWarning, "FailedCreate",

@@ -22,7 +22,10 @@ absl::StatusOr<std::vector<ObjectPtr>> ClaimDependents(const ControllerContext& 
 // "replicaset-controller": the source of a kind's events.
 std::string ComponentOf(const Json& owner);
 
-// A pod from spec.template of `owner`, with `labels` (a map, or null) besides.
+// The pod that spec.template of `owner` says, with `labels` (a map, or null) besides; not made yet.
+Json PodOfTemplate(const Json& owner, const Json& labels = nullptr);
+absl::StatusOr<ObjectPtr> CreatePod(const ControllerContext& context, const Json& owner, Json pod);
+// Both at once.
 absl::StatusOr<ObjectPtr> CreatePodFor(const ControllerContext& context, const Json& owner,
                                        const Json& labels = nullptr);
 absl::Status DeletePodOf(const ControllerContext& context, const Json& owner, const Json& pod);

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "agent/controllers/completion_indexes.h"
 #include "agent/controllers/dependents.h"
 #include "agent/controllers/pod_facts.h"
 #include "agent/controllers/replica_set_controller.h"
@@ -68,16 +69,24 @@ absl::StatusOr<ObjectPtr> JobController::CountPods(const ObjectKey& key,
     Json counted = Json::array();
     int64_t active = 0, ready = 0, terminating = 0;
     int64_t succeeded = NumberAt(status, "succeeded"), failed = NumberAt(status, "failed");
+    Indexes completed = ParseIndexes(TextAt(status, "completedIndexes"));
     for (const ObjectPtr& pod : pods) {
       if (IsPodFinished(*pod)) {
         if (before.count(UidOf(*pod)) == 0) ++(PhaseOf(*pod) == "Succeeded" ? succeeded : failed);
         counted.push_back(UidOf(*pod));
+        const std::optional<int64_t> index = IndexOf(job, *pod);
+        if (index.has_value() && PhaseOf(*pod) == "Succeeded") completed.insert(*index);
       } else if (IsBeingDeleted(*pod)) {
         ++terminating;
       } else {
         ++active;
         ready += IsPodReady(*pod) ? 1 : 0;
       }
+    }
+    if (IsIndexed(job)) {
+      // An index is done once, however many pods did it.
+      succeeded = static_cast<int64_t>(completed.size());
+      if (!completed.empty()) status["completedIndexes"] = FormatIndexes(completed);
     }
     const std::pair<const char*, int64_t> numbers[] = {{"active", active},
                                                        {"failed", failed},
@@ -114,8 +123,48 @@ JobController::Failure JobController::WhyFailed(const Json& job,
   return {};
 }
 
+absl::Status JobController::CreatePods(const Json& job, const std::vector<ObjectPtr>& active,
+                                       int64_t count) {
+  if (!IsIndexed(job)) {
+    for (int64_t i = 0; i < count; ++i) {
+      CRISP_RETURN_IF_ERROR(CreatePodFor(context_, job).status());
+    }
+    return absl::OkStatus();
+  }
+  Indexes taken;
+  for (const ObjectPtr& pod : active) {
+    if (const auto index = IndexOf(job, *pod); index.has_value()) taken.insert(*index);
+  }
+  const Indexes completed = ParseIndexes(TextAt(job, "status.completedIndexes"));
+  for (const int64_t index : NextIndexes(job, completed, taken, count)) {
+    Json pod = PodOfTemplate(job);
+    SetIndex(job, index, &pod);
+    CRISP_RETURN_IF_ERROR(CreatePod(context_, job, std::move(pod)).status());
+  }
+  return absl::OkStatus();
+}
+
+// Pods of an Indexed job that stand for nothing: without an index, or for one that is
+// done or that another pod is at.
+absl::Status JobController::DropStrays(const Json& job, std::vector<ObjectPtr>* active) {
+  if (!IsIndexed(job)) return absl::OkStatus();
+  Indexes seen = ParseIndexes(TextAt(job, "status.completedIndexes"));
+  std::vector<ObjectPtr> kept;
+  for (ObjectPtr& pod : *active) {
+    const std::optional<int64_t> index = IndexOf(job, *pod);
+    if (index.has_value() && seen.insert(*index).second) {
+      kept.push_back(std::move(pod));
+    } else {
+      CRISP_RETURN_IF_ERROR(DeletePodOf(context_, job, *pod));
+    }
+  }
+  *active = std::move(kept);
+  return absl::OkStatus();
+}
+
 absl::StatusOr<absl::Duration> JobController::Work(const Json& job, std::vector<ObjectPtr> active,
                                                    absl::Time last_failure) {
+  CRISP_RETURN_IF_ERROR(DropStrays(job, &active));
   const int64_t parallelism = NumberAt(job, "spec.parallelism", 1);
   const int64_t succeeded = NumberAt(job, "status.succeeded");
   const auto now_active = static_cast<int64_t>(active.size());
@@ -142,9 +191,7 @@ absl::StatusOr<absl::Duration> JobController::Work(const Json& job, std::vector<
     if (failed > 0 && left > absl::ZeroDuration()) {
       again = left;
     } else {
-      for (int64_t i = now_active; i < wanted; ++i) {
-        CRISP_RETURN_IF_ERROR(CreatePodFor(context_, job).status());
-      }
+      CRISP_RETURN_IF_ERROR(CreatePods(job, active, wanted - now_active));
     }
   }
   if (const Json& deadline = At(job, "spec.activeDeadlineSeconds"); deadline.is_number()) {

@@ -1,7 +1,8 @@
 // Job: pods that run to their end, so many of them, beside each other as allowed.
 //
 // A pod that has ended is counted once, in the same write that remembers it, so that
-// neither a crash nor somebody who deletes the pod makes the count wrong.
+// neither a crash nor somebody who deletes the pod makes the count wrong. Of an Indexed
+// job each completion is one index, and what is done is written as such.
 #ifndef CRISP_AGENT_CONTROLLERS_JOB_CONTROLLER_H_
 #define CRISP_AGENT_CONTROLLERS_JOB_CONTROLLER_H_
 
@@ -28,6 +29,8 @@ class JobController : public Controller {
   Failure WhyFailed(const Json& job, const std::vector<ObjectPtr>& active) const;
   absl::StatusOr<absl::Duration> Work(const Json& job, std::vector<ObjectPtr> active,
                                       absl::Time last_failure);
+  absl::Status CreatePods(const Json& job, const std::vector<ObjectPtr>& active, int64_t count);
+  absl::Status DropStrays(const Json& job, std::vector<ObjectPtr>* active);
   absl::Status Suspend(const Json& job, const std::vector<ObjectPtr>& active);
   absl::Status Finish(const Json& job, const std::vector<ObjectPtr>& active,
                       const Failure& failure);

@@ -8,6 +8,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "agent/controllers/pod_affinity.h"
 #include "agent/controllers/pod_facts.h"
 #include "agent/manifest/quantity.h"
 #include "base/status_macros.h"
@@ -94,17 +95,6 @@ bool Collide(const HostPort& a, const HostPort& b) {
 
 }  // namespace
 
-bool NodeMatches(const Json& pod_spec, const Json& node) {
-  const Json& wanted = At(pod_spec, "nodeSelector");
-  if (!wanted.is_object()) return true;
-  const Json& labels = At(node, "metadata.labels");
-  for (const auto& [key, value] : wanted.items()) {
-    const auto found = labels.is_object() ? labels.find(key) : labels.end();
-    if (!labels.is_object() || found == labels.end() || *found != value) return false;
-  }
-  return true;
-}
-
 std::string Scheduler::WhyNot(const Json& pod, const Json& node) const {
   std::vector<std::string> reasons;
   if (TruthAt(node, "spec.unschedulable")) reasons.push_back("1 node(s) were unschedulable");
@@ -115,8 +105,10 @@ std::string Scheduler::WhyNot(const Json& pod, const Json& node) const {
   int64_t pods = 1;
   bool ports_taken = false;
   const std::vector<HostPort> ports = HostPortsOf(pod);
+  std::vector<ObjectPtr> there;
   for (const ObjectPtr& other : context_.store->List("Pod")) {
     if (TextAt(*other, "spec.nodeName") != context_.node_name || IsPodFinished(*other)) continue;
+    there.push_back(other);
     const Requests one = RequestsOfPod(*other);
     used.cpu_milli += one.cpu_milli;
     used.memory_milli += one.memory_milli;
@@ -138,6 +130,7 @@ std::string Scheduler::WhyNot(const Json& pod, const Json& node) const {
   if (exceeds("cpu", used.cpu_milli)) reasons.push_back("1 Insufficient cpu");
   if (exceeds("memory", used.memory_milli)) reasons.push_back("1 Insufficient memory");
   if (exceeds("pods", pods * 1000)) reasons.push_back("1 Too many pods");
+  for (std::string& reason : AffinityReasons(pod, there)) reasons.push_back(std::move(reason));
   if (reasons.empty()) return "";
   return absl::StrCat("0/1 nodes are available: ", absl::StrJoin(reasons, ", "), ".");
 }

@@ -23,9 +23,6 @@ class Scheduler : public Controller {
   const ControllerContext& context_;
 };
 
-// True if the node's labels are what the pod's (or template's) spec asks for.
-bool NodeMatches(const Json& pod_spec, const Json& node);
-
 }  // namespace crisp::agent
 
 #endif  // CRISP_AGENT_CONTROLLERS_SCHEDULER_H_

@@ -32,7 +32,7 @@ bool IsHeaderName(const std::string& name) {
 
 void ReadExec(ObjectReader& action, ExecAction* out) {
   action.Read("command", &out->command);
-  if (out->command.empty()) action.Fail("command", "Required value");
+  if (out->command.empty() && action.ok()) action.Fail("command", "Required value");
 }
 
 void ReadHttpGet(ObjectReader& action, HttpGetAction* out) {
@@ -43,9 +43,9 @@ void ReadHttpGet(ObjectReader& action, HttpGetAction* out) {
   action.ReadChoice("scheme", {"HTTP", "HTTPS"}, &out->scheme);
   action.Each("httpHeaders", [&](ObjectReader& header) {
     std::string name, value;
-    header.Require("name", &name);
+    const bool named = header.Require("name", &name);
     header.Read("value", &value);
-    if (header.ok() && !IsHeaderName(name)) {
+    if (named && !IsHeaderName(name)) {
       header.Invalid("name", name,
                      "a valid HTTP header must consist of alphanumeric characters or '-' (e.g. "
                      "'X-Header-Name', regex used for validation is '[-A-Za-z0-9]+')");
@@ -63,8 +63,8 @@ void ReadTcpSocket(ObjectReader& action, TcpSocketAction* out) {
 }
 
 void ReadGrpc(ObjectReader& action, GrpcAction* out) {
+  if (!action.Has("port")) action.Fail("port", "Required value");
   action.Read("port", &out->port, 1, kMaxPort);
-  if (out->port == 0) action.Fail("port", "Required value");
   action.Read("service", &out->service);
 }
 
@@ -76,7 +76,10 @@ void ReadAction(ObjectReader& reader, const char* name, void (*read)(ObjectReade
     reader.Ignore({name});
     return;
   }
-  if (++*found > 1) return reader.Forbidden(name, "may not specify more than 1 handler type");
+  if (++*found > 1) {
+    reader.Ignore({name});
+    return reader.Forbidden(name, "may not specify more than 1 handler type");
+  }
   Action action;
   reader.Object(name, [&](ObjectReader& inner) { read(inner, &action); });
   *out = std::move(action);
@@ -85,7 +88,7 @@ void ReadAction(ObjectReader& reader, const char* name, void (*read)(ObjectReade
 void ReadSleep(ObjectReader& action, SleepAction* out) {
   std::optional<int64_t> seconds;
   action.Read("seconds", &seconds, 0);
-  if (!seconds.has_value()) action.Fail("seconds", "Required value");
+  if (!action.Has("seconds")) action.Fail("seconds", "Required value");
   out->seconds = seconds.value_or(0);
 }
 
@@ -93,7 +96,7 @@ void ReadSleep(ObjectReader& action, SleepAction* out) {
 void ReadTime(ObjectReader& probe, const char* name, int32_t* out) {
   std::optional<int64_t> value;
   probe.ReadCount(name, &value);
-  if (probe.ok() && value.value_or(0) != 0) *out = static_cast<int32_t>(*value);
+  if (value.value_or(0) != 0) *out = static_cast<int32_t>(*value);
 }
 
 void ReadHook(ObjectReader& lifecycle, const char* name, std::optional<LifecycleHandler>* out) {

@@ -76,8 +76,8 @@ TEST(DocumentsTest, EveryFieldIsReadOrNamed) {
   } cases[] = {
       {PodWith(R"("volumeDevices":[{"name":"d"}])"),
        "pod.yaml: Pod/web: spec.containers[0].volumeDevices: not supported yet"},
-      {PodWith("", R"("affinity":{"podAffinity":{}})"),
-       "pod.yaml: Pod/web: spec.affinity: not supported yet"},
+      {PodWith("", R"("readinessGates":[])"),
+       "pod.yaml: Pod/web: spec.readinessGates: not supported yet"},
       {PodWith(R"("imagePullPolcy":"Never")"),
        "unknown field \"spec.containers[0].imagePullPolcy\"; did you mean \"imagePullPolicy\"?"},
       {R"({"apiVersion":"v1","kind":"Pod","metadata":{"name":"web"},"spec":{"contaners":[]}})",
@@ -118,9 +118,15 @@ TEST(DocumentsTest, EveryFieldIsReadOrNamed) {
       {PodWith("", R"("volumes":[{"name":"v","emptyDir":{}},{"name":"v","emptyDir":{}}])"),
        "spec.volumes[1].name: Duplicate value: \"v\""},
       {PodWith(R"("resources":{"limits":{"memory":"1XB"}})"),
-       "limits.memory: Invalid value: \"1XB\": "},
+       "spec.containers[0].resources.limits[memory]: Invalid value: \"1XB\": "},
+      {PodWith(R"("resources":{"limits":{"cpus":"1"}})"),
+       "limits[cpus]: Invalid value: \"cpus\": must be a standard resource for containers"},
+      {PodWith(R"("resources":{"limits":{"example.com/gpu":1}})"),
+       "resources.limits[example.com/gpu]: not supported yet"},
+      {PodWith(R"("ports":[{"name":"a","containerPort":1},{"name":"a","containerPort":2}])"),
+       "spec.containers[0].ports[1].name: Duplicate value: \"a\""},
       {PodWith(R"("resources":{"limits":{"cpu":"1"},"requests":{"cpu":"2"}})"),
-       "must be less than or equal to cpu limit"},
+       "resources.requests: Invalid value: \"2\": must be less than or equal to cpu limit of 1"},
       {PodWith(
            R"("securityContext":{"seccompProfile":{"type":"Localhost","localhostProfile":"../x"}})"),
        "must be a relative path"},
@@ -138,15 +144,17 @@ TEST(DocumentsTest, EveryFieldIsReadOrNamed) {
       {R"({"apiVersion":"v1","metadata":{"name":"web"}})", "pod.yaml: kind: is required"},
       {"[]", "pod.yaml: must be a map, not a list"},
       {"kind: ConfigMap\napiVersion: v1\nmetadata: {name: m}\ndata: {a: yes}\n",
-       "ConfigMap/m: data.a: Invalid value: true: must be text, not a boolean (quote it: "
+       "ConfigMap/m: data[a]: Invalid value: true: must be text, not a boolean (quote it: "
        "\"true\")"},
       {"kind: ConfigMap\napiVersion: v1\nmetadata: {name: m}\ndata: {..x: y}\n",
-       "ConfigMap/m: data[\"..x\"]: Invalid value: the key"},
+       "ConfigMap/m: data[..x]: Invalid value: \"..x\": must not start with '..'"},
+      {"kind: ConfigMap\napiVersion: v1\nmetadata: {name: m}\ndata: {a b: y}\n",
+       "data[a b]: Invalid value: \"a b\": a valid config key must consist of alphanumeric"},
       {"kind: ConfigMap\napiVersion: v1\nmetadata: {name: m}\ndata: {a: y}\nbinaryData: {a: "
        "eA==}\n",
        "binaryData: Invalid value: \"a\": the key stands in data too"},
       {"kind: Secret\napiVersion: v1\nmetadata: {name: s}\ndata: {a: '***'}\n",
-       "Secret/s: data.a: Invalid value: must be base64"},
+       "Secret/s: data[a]: Invalid value: must be base64"},
       {absl::StrCat(PodWith(""), "\n---\nkind: Foo\napiVersion: v1\n"),
        "pod.yaml: document 2: Foo"},
   };
@@ -154,6 +162,72 @@ TEST(DocumentsTest, EveryFieldIsReadOrNamed) {
     const auto result = ParseDocuments("pod.yaml", test.text);
     ASSERT_FALSE(result.ok()) << test.text;
     EXPECT_THAT(std::string(result.status().message()), HasSubstr(test.why)) << test.text;
+  }
+}
+
+TEST(DocumentsTest, EveryErrorOfAnObjectIsTold) {
+  const auto result = ParseDocuments(
+      "pod.yaml", R"({"apiVersion":"v1","kind":"Pod","metadata":{"name":"Web","labels":{"a b":"c"}},
+        "spec":{"restartPolicy":"Sometimes","containers":[
+          {"image":"b","ports":[{"containerPort":0},{"containerPort":70000}]},
+          {"name":"c","volumeMounts":[{"name":"v","mountPath":"x"}],"livenessProbe":{},
+           "resources":{"limits":{"memory":"1XB"}}}],
+         "volumes":[{"name":"w","nfs":{}}]}})");
+  ASSERT_FALSE(result.ok());
+  const std::vector<std::string> order = {
+      "pod.yaml: Pod/Web: [metadata.name: Invalid value: \"Web\": a lowercase RFC 1123",
+      "metadata.labels: Invalid value: \"a b\": name part must",
+      "spec.volumes[0].nfs: Forbidden: not supported yet",
+      "spec.containers[0].name: Required value",
+      "spec.containers[0].ports[0].containerPort: Required value",
+      "spec.containers[0].ports[1].containerPort: Invalid value: 70000: must be between",
+      "spec.containers[1].image: Required value",
+      "spec.containers[1].volumeMounts[0].name: Not found: \"v\"",
+      "spec.containers[1].volumeMounts[0].mountPath: Invalid value: \"x\": must be an absolute",
+      "spec.containers[1].resources.limits[memory]: Invalid value: \"1XB\": ",
+      "spec.containers[1].livenessProbe: Required value: must specify a handler type",
+      "spec.restartPolicy: Unsupported value: \"Sometimes\": supported values: "};
+  const std::string all(result.status().message());
+  size_t from = 0;
+  for (const std::string& error : order) {
+    const size_t at = all.find(error, from);
+    ASSERT_NE(at, std::string::npos) << error << "\nin " << all;
+    from = at + error.size();
+  }
+}
+
+TEST(DocumentsTest, UnknownFieldsAreToldTogetherAndAlone) {
+  EXPECT_THAT(ParseDocuments("pod.yaml", PodWith(R"("imag":"x","ports":[{"zzz":1}])",
+                                                 R"("restartPolicy":"Sometimes")")),
+              StatusIs(absl::StatusCode::kInvalidArgument,
+                       "pod.yaml: Pod/web: strict decoding error: unknown field "
+                       "\"spec.containers[0].ports[0].zzz\", unknown field "
+                       "\"spec.containers[0].imag\"; did you mean \"image\"?"));
+}
+
+TEST(DocumentsTest, ErrorsHaveBounds) {
+  std::string containers;
+  for (int i = 0; i < 1000; ++i) {
+    absl::StrAppend(&containers, i > 0 ? "," : "", R"({"name":"c)", i, R"(","image":5})");
+  }
+  const auto many = ParseDocuments(
+      "pod.yaml", absl::StrCat(R"({"apiVersion":"v1","kind":"Pod","metadata":{"name":"web"},)",
+                               R"("spec":{"containers":[)", containers, "]}}"));
+  ASSERT_FALSE(many.ok());
+  EXPECT_THAT(std::string(many.status().message()), HasSubstr(", and 936 more errors]"));
+  const auto large =
+      ParseDocuments("pod.yaml", PodWith(absl::StrCat("\"", std::string(1 << 20, 'x'), "\":1")));
+  ASSERT_FALSE(large.ok());
+  EXPECT_LT(large.status().message().size(), 2000u);
+}
+
+TEST(DocumentsTest, TextOfASecretIsNotInAMessage) {
+  for (const char* data : {"stringData: {pin: 123456}", "stringData: s123456", "data: {a: 123456}",
+                           "stringData: [123456]", "data: {a: '123456*'}"}) {
+    const auto result = ParseDocuments(
+        "s", absl::StrCat("apiVersion: v1\nkind: Secret\nmetadata: {name: s}\n", data, "\n"));
+    ASSERT_FALSE(result.ok()) << data;
+    EXPECT_EQ(result.status().message().find("123456"), absl::string_view::npos) << result.status();
   }
 }
 
@@ -270,10 +344,10 @@ TEST(DocumentsTest, FieldsWithoutEffectAreWarnings) {
   const auto json = nlohmann::json::parse(
       PodWith("", R"("priorityClassName":"high","tolerations":[{"operator":"Exists"}],
                      "topologySpreadConstraints":[],"serviceAccountName":"default",
-                     "imagePullSecrets":[{"name":"s"}])"));
+                     "imagePullSecrets":[{"name":"s"},{}])"));
   EXPECT_OK(ReadPod(json, &warnings));
-  EXPECT_THAT(warnings, ElementsAre(HasSubstr("spec.priorityClassName: has no effect"),
-                                    HasSubstr("spec.imagePullSecrets: has no effect")));
+  EXPECT_THAT(warnings, ElementsAre("spec.imagePullSecrets[1]: invalid empty name \"\"",
+                                    HasSubstr("spec.priorityClassName: has no effect")));
 }
 
 TEST(DocumentsTest, WhatKubectlExportsIsAccepted) {

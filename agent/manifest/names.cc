@@ -77,6 +77,21 @@ std::string LabelValueError(absl::string_view value) {
          "'(([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9])?')";
 }
 
+std::string DataKeyError(absl::string_view key) {
+  if (key.size() > kMaxSubdomain) return TooLong(kMaxSubdomain);
+  const bool plain = std::all_of(key.begin(), key.end(), [](char c) {
+    return absl::ascii_isalnum(c) || c == '-' || c == '_' || c == '.';
+  });
+  if (key.empty() || !plain) {
+    return "a valid config key must consist of alphanumeric characters, '-', '_' or '.' (e.g. "
+           "'key.name',  or 'KEY_NAME',  or 'key-name', regex used for validation is "
+           "'[-._a-zA-Z0-9]+')";
+  }
+  if (key == "." || key == "..") return absl::StrCat("must not be '", key, "'");
+  if (absl::StartsWith(key, "..")) return "must not start with '..'";
+  return "";
+}
+
 std::string PortNameError(absl::string_view name) {
   if (name.size() > kMaxPortName) return TooLong(kMaxPortName);
   const bool plain = std::all_of(name.begin(), name.end(), [](char c) {

@@ -18,6 +18,8 @@ std::string SubdomainError(absl::string_view name);
 // "app", "example.com/app".
 std::string LabelKeyError(absl::string_view key);
 std::string LabelValueError(absl::string_view value);
+// A key of a ConfigMap or Secret.
+std::string DataKeyError(absl::string_view key);
 // Names of ports: at most 15 characters, one letter among them (RFC 6335).
 std::string PortNameError(absl::string_view name);
 

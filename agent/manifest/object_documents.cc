@@ -2,11 +2,11 @@
 
 #include <map>
 #include <string>
+#include <utility>
 
-#include "absl/strings/ascii.h"
 #include "absl/strings/escaping.h"
-#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "agent/manifest/names.h"
 #include "agent/manifest/object_reader.h"
 #include "agent/manifest/pod_reader.h"
 
@@ -30,54 +30,36 @@ void ReadHead(ObjectReader& document, Object* out) {
   out->set_immutable(immutable);
 }
 
-// `decode` unfolds base64. Secret text never goes into a message.
+// `decode` unfolds base64.
 template <typename Map>
 void ReadData(ObjectReader& document, const char* field, bool decode, Map* out) {
   std::map<std::string, std::string> data;
   document.Read(field, &data);
   for (const auto& [key, text] : data) {
-    if (!document.ok()) return;
-    absl::Status inner;
-    ObjectReader at(nlohmann::json::object(), document.PathOf(field), &inner);
+    const std::string place = document.PathOf(field, key);
     std::string bytes = text;
-    if (const absl::Status valid = CheckDataKey(key); !valid.ok()) {
-      at.Fail(key, absl::StrCat("Invalid value: ", valid.message()));
+    if (const std::string wrong = DataKeyError(key); !wrong.empty()) {
+      document.FailPath(
+          place, absl::StrCat("Invalid value: \"", absl::Utf8SafeCEscape(key), "\": ", wrong));
     } else if (decode && !absl::Base64Unescape(text, &bytes)) {
-      at.Fail(key, "Invalid value: must be base64");
+      document.FailPath(place, "Invalid value: must be base64");
+    } else {
+      (*out)[key] = std::move(bytes);
     }
-    if (!inner.ok()) {
-      *document.status() = inner;
-      return;
-    }
-    (*out)[key] = bytes;
   }
+}
+
+template <typename Object>
+absl::StatusOr<Object> OrStatus(Object object, const FieldErrors& errors) {
+  if (!errors.empty()) return errors.ToStatus();
+  return object;
 }
 
 }  // namespace
 
-absl::Status CheckDataKey(absl::string_view key) {
-  const std::string shown = absl::StrCat("the key \"", absl::Utf8SafeCEscape(key), "\" ");
-  if (key.empty()) return absl::InvalidArgumentError("a key is empty");
-  if (key.size() > 253) {
-    return absl::InvalidArgumentError(absl::StrCat(shown, "is longer than 253 bytes"));
-  }
-  for (const char c : key) {
-    if (!absl::ascii_isalnum(c) && c != '-' && c != '_' && c != '.') {
-      return absl::InvalidArgumentError(
-          absl::StrCat(shown, "is not letters, digits, '-', '_' and '.'"));
-    }
-  }
-  if (key == "." || absl::StartsWith(key, "..")) {
-    return absl::InvalidArgumentError(
-        absl::StrCat(shown, "must not be \".\" or begin with \"..\""));
-  }
-  return absl::OkStatus();
-}
-
-absl::StatusOr<ConfigMap> ReadConfigMap(const nlohmann::json& json) {
-  absl::Status status;
+ConfigMap ReadConfigMap(const nlohmann::json& json, FieldErrors* errors) {
   ConfigMap out;
-  ObjectReader document(json, "", &status);
+  ObjectReader document(json, "", errors);
   ReadHead(document, &out);
   ReadData(document, "data", false, out.mutable_data());
   ReadData(document, "binaryData", true, out.mutable_binary_data());
@@ -87,21 +69,32 @@ absl::StatusOr<ConfigMap> ReadConfigMap(const nlohmann::json& json) {
     }
   }
   document.Finish();
-  if (!status.ok()) return status;
   return out;
 }
 
-absl::StatusOr<Secret> ReadSecret(const nlohmann::json& json) {
-  absl::Status status;
+// Text of a Secret never goes into a message.
+Secret ReadSecret(const nlohmann::json& json, FieldErrors* errors) {
   Secret out;
-  ObjectReader document(json, "", &status);
+  ObjectReader document(json, "", errors);
+  document.HideValues();
   ReadHead(document, &out);
   document.Read("type", out.mutable_type());
   ReadData(document, "data", true, out.mutable_data());
   ReadData(document, "stringData", false, out.mutable_data());  // Wins over data.
   document.Finish();
-  if (!status.ok()) return status;
   return out;
+}
+
+absl::StatusOr<ConfigMap> ReadConfigMap(const nlohmann::json& json) {
+  FieldErrors errors;
+  ConfigMap out = ReadConfigMap(json, &errors);
+  return OrStatus(std::move(out), errors);
+}
+
+absl::StatusOr<Secret> ReadSecret(const nlohmann::json& json) {
+  FieldErrors errors;
+  Secret out = ReadSecret(json, &errors);
+  return OrStatus(std::move(out), errors);
 }
 
 }  // namespace crisp::agent

@@ -4,9 +4,8 @@
 
 #include <nlohmann/json.hpp>
 
-#include "absl/status/status.h"
 #include "absl/status/statusor.h"
-#include "absl/strings/string_view.h"
+#include "agent/manifest/field_errors.h"
 #include "api/volumes/v1/volumes.pb.h"
 
 namespace crisp::agent {
@@ -15,9 +14,9 @@ namespace crisp::agent {
 absl::StatusOr<crisp::volumes::v1::ConfigMap> ReadConfigMap(const nlohmann::json& document);
 absl::StatusOr<crisp::volumes::v1::Secret> ReadSecret(const nlohmann::json& document);
 
-// A key of a ConfigMap or Secret: letters, digits, '-', '_' and '.', at most 253,
-// not "." and nothing that begins with "..". InvalidArgument says which rule broke.
-absl::Status CheckDataKey(absl::string_view key);
+// The same, for who wants to say all that is wrong. What comes back is of use only without errors.
+crisp::volumes::v1::ConfigMap ReadConfigMap(const nlohmann::json& document, FieldErrors* errors);
+crisp::volumes::v1::Secret ReadSecret(const nlohmann::json& document, FieldErrors* errors);
 
 }  // namespace crisp::agent
 

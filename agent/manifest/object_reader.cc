@@ -37,12 +37,13 @@ size_t Distance(absl::string_view a, absl::string_view b) {
 // A value as messages show it: short, on one line.
 std::string Shown(const json& value) {
   constexpr size_t kLongest = 80;
-  if (value.is_structured()) return value.is_object() ? "{...}" : "[...]";
-  std::string text = value.is_string()
-                         ? absl::StrCat("\"", absl::Utf8SafeCEscape(value.get<std::string>()), "\"")
-                         : value.dump();
-  if (text.size() > kLongest) text = absl::StrCat(text.substr(0, kLongest), "...\"");
-  return text;
+  if (value.is_structured() && !value.empty()) return value.is_object() ? "{...}" : "[...]";
+  if (!value.is_string()) return value.dump();
+  const std::string text = absl::Utf8SafeCEscape(value.get_ref<const std::string&>());
+  if (text.size() <= kLongest) return absl::StrCat("\"", text, "\"");
+  size_t end = kLongest;
+  while (end > 0 && (text[end] & 0xC0) == 0x80) --end;
+  return absl::StrCat("\"", text.substr(0, end), "...\"");
 }
 
 }  // namespace
@@ -70,37 +71,42 @@ std::string NearestWord(absl::string_view word, const std::set<std::string>& can
   return best;
 }
 
-ObjectReader::ObjectReader(const json& value, std::string path, absl::Status* status,
+ObjectReader::ObjectReader(const json& value, std::string path, FieldErrors* errors,
                            std::vector<std::string>* warnings)
     : value_(value.is_object() ? value : EmptyObject()),
       path_(std::move(path)),
-      status_(status),
+      errors_(errors),
+      errors_before_(errors->count()),
       warnings_(warnings) {
-  if (!value.is_object() && !value.is_null() && status_->ok()) {
-    *status_ = absl::InvalidArgumentError(absl::StrCat(path_, path_.empty() ? "" : ": ",
-                                                       "Invalid value: ", Shown(value),
-                                                       ": must be a map, not ", KindOf(value)));
+  if (!value.is_object() && !value.is_null()) {
+    InvalidPath(path_, value, absl::StrCat("must be a map, not ", KindOf(value)));
   }
 }
 
 std::string ObjectReader::PathOf(absl::string_view name) const {
-  // A key that is not a plain word stands quoted, so that the path stays readable.
-  const bool plain = std::all_of(name.begin(), name.end(), [](char c) {
-    return absl::ascii_isalnum(c) || c == '_' || c == '-';
-  });
-  if (!plain || name.empty()) return absl::StrCat(path_, "[\"", absl::Utf8SafeCEscape(name), "\"]");
-  return path_.empty() ? std::string(name) : absl::StrCat(path_, ".", name);
+  const std::string shown = absl::Utf8SafeCEscape(name);
+  return path_.empty() ? shown : absl::StrCat(path_, ".", shown);
+}
+
+std::string ObjectReader::PathOf(absl::string_view name, absl::string_view key) const {
+  return absl::StrCat(PathOf(name), "[", absl::Utf8SafeCEscape(key), "]");
+}
+
+void ObjectReader::FailPath(absl::string_view path, absl::string_view why) {
+  errors_->Add(absl::StrCat(path, path.empty() ? "" : ": ", why));
 }
 
 void ObjectReader::Fail(absl::string_view name, absl::string_view why) {
-  if (!ok()) return;
-  missing_ = why == "Required value";
-  *status_ =
-      absl::InvalidArgumentError(absl::StrCat(name.empty() ? path_ : PathOf(name), ": ", why));
+  FailPath(name.empty() ? path_ : PathOf(name), why);
+}
+
+void ObjectReader::InvalidPath(absl::string_view path, const json& value, absl::string_view why) {
+  FailPath(path, hide_values_ ? absl::StrCat("Invalid value: ", why)
+                              : absl::StrCat("Invalid value: ", Shown(value), ": ", why));
 }
 
 void ObjectReader::Invalid(absl::string_view name, const json& value, absl::string_view why) {
-  Fail(name, absl::StrCat("Invalid value: ", Shown(value), ": ", why));
+  InvalidPath(name.empty() ? path_ : PathOf(name), value, why);
 }
 
 void ObjectReader::Forbidden(absl::string_view name, absl::string_view why) {
@@ -108,8 +114,11 @@ void ObjectReader::Forbidden(absl::string_view name, absl::string_view why) {
 }
 
 void ObjectReader::Warn(absl::string_view name, absl::string_view why) {
-  if (warnings_ == nullptr || !ok()) return;
-  warnings_->push_back(absl::StrCat(name.empty() ? path_ : PathOf(name), ": ", why));
+  WarnPath(name.empty() ? path_ : PathOf(name), why);
+}
+
+void ObjectReader::WarnPath(absl::string_view path, absl::string_view why) {
+  if (warnings_ != nullptr) warnings_->push_back(absl::StrCat(path, ": ", why));
 }
 
 void ObjectReader::NoEffect(std::initializer_list<const char*> names) {
@@ -129,7 +138,6 @@ bool ObjectReader::Has(const char* name) const {
 
 const json* ObjectReader::Find(const char* name) {
   known_.insert(name);
-  if (!ok()) return nullptr;
   const auto found = value_.find(name);
   return found == value_.end() || found->is_null() ? nullptr : &*found;
 }
@@ -137,7 +145,7 @@ const json* ObjectReader::Find(const char* name) {
 bool ObjectReader::Expect(bool right, const char* name, const char* wanted, const json& found) {
   if (right) return true;
   std::string hint;
-  if (absl::string_view(wanted) == "text" && found.is_primitive()) {
+  if (absl::string_view(wanted) == "text" && found.is_primitive() && !hide_values_) {
     hint = absl::StrCat(" (quote it: \"", found.dump(), "\")");
   }
   Invalid(name, found, absl::StrCat("must be ", wanted, ", not ", KindOf(found), hint));
@@ -147,8 +155,10 @@ bool ObjectReader::Expect(bool right, const char* name, const char* wanted, cons
 void ObjectReader::Read(const char* name, std::string* out) {
   const json* found = Find(name);
   if (found == nullptr || !Expect(found->is_string(), name, "text", *found)) return;
+  if (found->get_ref<const std::string&>().find('\0') != std::string::npos) {
+    return Fail(name, "Invalid value: holds a NUL byte");
+  }
   *out = found->get<std::string>();
-  if (out->find('\0') != std::string::npos) Fail(name, "Invalid value: holds a NUL byte");
 }
 
 void ObjectReader::Read(const char* name, bool* out) {
@@ -186,26 +196,28 @@ void ObjectReader::Read(const char* name, int32_t* out, int32_t min, int32_t max
 }
 
 void ObjectReader::ReadCount(const char* name, std::optional<int64_t>* out) {
-  Read(name, out, 0);
-  if (out->value_or(0) > std::numeric_limits<int32_t>::max()) {
-    Invalid(name, **out,
-            absl::StrCat("must be less than or equal to ", std::numeric_limits<int32_t>::max()));
+  constexpr int64_t kMost = std::numeric_limits<int32_t>::max();
+  std::optional<int64_t> value;
+  Read(name, &value, 0);
+  if (value.value_or(0) > kMost) {
+    Invalid(name, *value, absl::StrCat("must be less than or equal to ", kMost));
+  } else if (value.has_value()) {
+    *out = value;
   }
 }
 
 void ObjectReader::Read(const char* name, std::vector<std::string>* out) {
   const json* found = Find(name);
   if (found == nullptr || !Expect(found->is_array(), name, "a list", *found)) return;
-  for (size_t i = 0; i < found->size() && ok(); ++i) {
+  for (size_t i = 0; i < found->size(); ++i) {
     const json& item = (*found)[i];
     const std::string place = absl::StrCat(PathOf(name), "[", i, "]");
     if (!item.is_string()) {
-      *status_ = absl::InvalidArgumentError(
-          absl::StrCat(place, ": Invalid value: ", Shown(item), ": must be text, not ",
-                       KindOf(item), item.is_structured() ? "" : " (quote it)"));
+      InvalidPath(place, item,
+                  absl::StrCat("must be text, not ", KindOf(item),
+                               item.is_structured() ? "" : " (quote it)"));
     } else if (item.get_ref<const std::string&>().find('\0') != std::string::npos) {
-      *status_ =
-          absl::InvalidArgumentError(absl::StrCat(place, ": Invalid value: holds a NUL byte"));
+      FailPath(place, "Invalid value: holds a NUL byte");
     } else {
       out->push_back(item.get<std::string>());
     }
@@ -215,47 +227,50 @@ void ObjectReader::Read(const char* name, std::vector<std::string>* out) {
 void ObjectReader::Read(const char* name, std::map<std::string, std::string>* out) {
   const json* found = Find(name);
   if (found == nullptr || !Expect(found->is_object(), name, "a map", *found)) return;
-  ObjectReader inner(*found, PathOf(name), status_, warnings_);
   for (const auto& [key, value] : found->items()) {
-    if (!ok()) return;
     if (value.is_null()) {
       (*out)[key] = "";
-    } else if (inner.Expect(value.is_string(), key.c_str(), "text", value)) {
+    } else if (value.is_string()) {
       (*out)[key] = value.get<std::string>();
+    } else {
+      const std::string hint = value.is_structured() || hide_values_
+                                   ? ""
+                                   : absl::StrCat(" (quote it: \"", value.dump(), "\")");
+      InvalidPath(PathOf(name, key), value,
+                  absl::StrCat("must be text, not ", KindOf(value), hint));
     }
   }
 }
 
 void ObjectReader::ReadChoice(const char* name, std::initializer_list<const char*> allowed,
                               std::string* out) {
-  const bool present = Has(name);
-  std::string value;
-  Read(name, &value);
-  if (!ok() || !present) return;
+  const json* found = Find(name);
+  if (found == nullptr || !Expect(found->is_string(), name, "text", *found)) return;
+  const std::string& value = found->get_ref<const std::string&>();
+  std::vector<std::string> quoted;
   for (const char* choice : allowed) {
     if (value == choice) {
       *out = value;
       return;
     }
-  }
-  std::vector<std::string> quoted;
-  for (const char* choice : allowed) {
     if (*choice != '\0') quoted.push_back(absl::StrCat("\"", choice, "\""));
   }
   Fail(name, absl::StrCat("Unsupported value: ", Shown(value),
                           ": supported values: ", absl::StrJoin(quoted, ", ")));
 }
 
-void ObjectReader::Require(const char* name, std::string* out) {
+bool ObjectReader::Require(const char* name, std::string* out) {
+  const size_t before = errors_->count();
   Read(name, out);
-  if (ok() && out->empty()) Fail(name, "Required value");
+  if (errors_->count() != before) return false;
+  if (out->empty()) Fail(name, "Required value");
+  return !out->empty();
 }
 
 void ObjectReader::Object(const char* name, const std::function<void(ObjectReader&)>& read) {
   const json* found = Find(name);
-  if (found == nullptr) return;
-  ObjectReader inner(*found, PathOf(name), status_, warnings_);
-  if (!ok()) return;
+  if (found == nullptr || !Expect(found->is_object(), name, "a map", *found)) return;
+  ObjectReader inner(*found, PathOf(name), errors_, warnings_);
   read(inner);
   inner.Finish();
 }
@@ -263,12 +278,18 @@ void ObjectReader::Object(const char* name, const std::function<void(ObjectReade
 void ObjectReader::Each(const char* name, const std::function<void(ObjectReader&)>& read) {
   const json* found = Find(name);
   if (found == nullptr || !Expect(found->is_array(), name, "a list", *found)) return;
-  for (size_t i = 0; i < found->size() && ok(); ++i) {
-    ObjectReader inner((*found)[i], absl::StrCat(PathOf(name), "[", i, "]"), status_, warnings_);
-    if (!ok()) return;
-    if ((*found)[i].is_null()) return inner.Fail("", "Required value");
-    read(inner);
-    inner.Finish();
+  for (size_t i = 0; i < found->size(); ++i) {
+    const json& item = (*found)[i];
+    const std::string place = absl::StrCat(PathOf(name), "[", i, "]");
+    if (item.is_null()) {
+      FailPath(place, "Required value");
+    } else if (!item.is_object()) {
+      InvalidPath(place, item, absl::StrCat("must be a map, not ", KindOf(item)));
+    } else {
+      ObjectReader inner(item, place, errors_, warnings_);
+      read(inner);
+      inner.Finish();
+    }
   }
 }
 
@@ -283,23 +304,22 @@ void ObjectReader::Ignore(std::initializer_list<const char*> names) {
 }
 
 void ObjectReader::Finish() {
-  // What is missing here may stand here, misspelt: then that is the better message.
-  if (!ok() && !missing_) return;
+  std::set<std::string> words = known_;
+  words.insert(not_yet_.begin(), not_yet_.end());
   for (const auto& [key, value] : value_.items()) {
     if (known_.count(key) > 0) continue;
     if (not_yet_.count(key) > 0) {
-      if (value.is_null() || !ok()) continue;
-      *status_ = absl::UnimplementedError(absl::StrCat(PathOf(key), ": not supported yet"));
-      return;
+      if (!value.is_null()) errors_->AddUnsupported(PathOf(key));
+      continue;
     }
-    std::set<std::string> words = known_;
-    words.insert(not_yet_.begin(), not_yet_.end());
-    const std::string nearest = NearestWord(key, words);
-    *status_ = absl::InvalidArgumentError(
-        absl::StrCat(kDecodingError, "unknown field \"", PathOf(key), "\"",
+    const bool told = errors_->count() < FieldErrors::kMostErrors;
+    const std::string nearest = told ? NearestWord(key, words) : "";
+    errors_->AddUndecodable(
+        absl::StrCat("unknown field \"", PathOf(key), "\"",
                      nearest.empty() ? "" : absl::StrCat("; did you mean \"", nearest, "\"?")));
-    return;
   }
+  // What Finish has told is not told again when it is called once more.
+  for (const auto& [key, value] : value_.items()) known_.insert(key);
 }
 
 }  // namespace crisp::agent

@@ -1,22 +1,21 @@
 // Reads one JSON object strictly: every field is read, known and refused, or an
-// error. All readers of a manifest share one Status, which keeps the first
-// failure; after it every call does nothing, so a reader is a plain list of
-// fields without an `if` after each. Messages are worded as Kubernetes words its own.
+// error. All readers of a manifest share one FieldErrors, which keeps every failure; a
+// field that fails leaves its target alone and reading goes on, so a reader is a plain
+// list of fields without an `if` after each. Messages are worded as Kubernetes words its own.
 //
-//   ObjectReader spec(json, "spec", &status, &warnings);
+//   ObjectReader spec(json, "spec", &errors, &warnings);
 //   spec.Read("hostname", &pod.hostname);
 //   spec.NoEffect({"priorityClassName"});
-//   spec.NotYet({"affinity"});
+//   spec.NotYet({"readinessGates"});
 //   spec.Finish();
 //
-// Ownership: borrows the JSON, the Status and the warnings.
+// Ownership: borrows the JSON, the errors and the warnings.
 // Threads:   one thread.
-// Errors:    InvalidArgument "spec.containers[0].image: Required value", or
-//            "strict decoding error: unknown field \"spec.hostnam\"";
-//            Unimplemented "spec.affinity: not supported yet".
+// Errors:    go to FieldErrors: "spec.containers[0].image: Required value".
 #ifndef CRISP_AGENT_MANIFEST_OBJECT_READER_H_
 #define CRISP_AGENT_MANIFEST_OBJECT_READER_H_
 
+#include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <initializer_list>
@@ -28,8 +27,8 @@
 #include <string>
 #include <vector>
 
-#include "absl/status/status.h"
 #include "absl/strings/string_view.h"
+#include "agent/manifest/field_errors.h"
 
 namespace crisp::agent {
 
@@ -37,17 +36,23 @@ class ObjectReader {
  public:
   // `path` is what messages name, "" at the top. A null `value` reads as {}. Without
   // `warnings` nobody wants them.
-  ObjectReader(const nlohmann::json& value, std::string path, absl::Status* status,
+  ObjectReader(const nlohmann::json& value, std::string path, FieldErrors* errors,
                std::vector<std::string>* warnings = nullptr);
 
-  bool ok() const { return status_->ok(); }
+  // Nothing is wrong with what this reader has read so far.
+  bool ok() const { return errors_->count() == errors_before_; }
   // True if the field stands there with a value that is not null.
   bool Has(const char* name) const;
   std::string PathOf(absl::string_view name) const;
+  // "data[key]": how Kubernetes names what stands under a key that is a user's word.
+  std::string PathOf(absl::string_view name, absl::string_view key) const;
   const std::string& path() const { return path_; }
-  absl::Status* status() const { return status_; }
+  FieldErrors* errors() const { return errors_; }
 
-  // Each leaves `out` alone if the field is absent.
+  // No message shows a value of this object: they are secret.
+  void HideValues() { hide_values_ = true; }
+
+  // Each leaves `out` alone if the field is absent or wrong.
   void Read(const char* name, std::string* out);
   void Read(const char* name, bool* out);
   void Read(const char* name, std::optional<bool>* out);
@@ -60,8 +65,8 @@ class ObjectReader {
   void Read(const char* name, std::map<std::string, std::string>* out);
   // Text that must be one of `allowed`.
   void ReadChoice(const char* name, std::initializer_list<const char*> allowed, std::string* out);
-  // As Read, and the field must stand there and not be empty.
-  void Require(const char* name, std::string* out);
+  // As Read, and the field must stand there and not be empty. True if it does.
+  bool Require(const char* name, std::string* out);
 
   // The field's object, if present.
   void Object(const char* name, const std::function<void(ObjectReader&)>& read);
@@ -78,10 +83,14 @@ class ObjectReader {
   // Fields that are accepted although nothing comes of them here; says so once each.
   void NoEffect(std::initializer_list<const char*> names);
   void Warn(absl::string_view name, absl::string_view why);
+  void WarnPath(absl::string_view path, absl::string_view why);
 
   void Fail(absl::string_view name, absl::string_view why);
+  // The same for a whole path.
+  void FailPath(absl::string_view path, absl::string_view why);
   // "path: Invalid value: \"x\": why".
   void Invalid(absl::string_view name, const nlohmann::json& value, absl::string_view why);
+  void InvalidPath(absl::string_view path, const nlohmann::json& value, absl::string_view why);
   void Forbidden(absl::string_view name, absl::string_view why);
   // Refuses whatever was not read, with the nearest known name for a typo.
   void Finish();
@@ -92,15 +101,13 @@ class ObjectReader {
 
   const nlohmann::json& value_;
   std::string path_;
-  absl::Status* status_;
+  FieldErrors* errors_;
+  size_t errors_before_;
   std::vector<std::string>* warnings_;
   std::set<std::string> known_;
   std::set<std::string> not_yet_;
-  bool missing_ = false;  // The failure is a required field of this very object.
+  bool hide_values_ = false;
 };
-
-// Begins the message of a field that no such object has.
-inline constexpr char kDecodingError[] = "strict decoding error: ";
 
 // "a boolean", "a number", ...: how messages call a JSON value.
 const char* KindOf(const nlohmann::json& value);

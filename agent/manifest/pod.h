@@ -181,7 +181,8 @@ struct Pod {
   std::vector<HostAlias> host_aliases;
   std::map<std::string, std::string> node_selector;
   std::string node_name;
-  nlohmann::json spec;  // The whole spec, as read.
+  std::vector<std::string> image_pull_secrets;  // By name.
+  nlohmann::json spec;                          // The whole spec, as read.
 };
 
 }  // namespace crisp::agent

@@ -9,7 +9,9 @@
 
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
+#include "agent/manifest/affinity.h"
 #include "agent/manifest/container_reader.h"
+#include "agent/manifest/labels.h"
 #include "agent/manifest/names.h"
 #include "agent/manifest/security_reader.h"
 #include "agent/manifest/volume_reader.h"
@@ -36,12 +38,12 @@ void ReadDns(ObjectReader& spec, PodDns* dns) {
       dns->options.push_back(option.Has("value") ? absl::StrCat(name, ":", value) : name);
     });
     if (dns->servers.size() > kMaxServers) {
-      config.Fail("nameservers",
-                  absl::StrCat("Invalid value: must not have more than ", kMaxServers));
+      config.Invalid("nameservers", dns->servers,
+                     absl::StrCat("must not have more than ", kMaxServers, " nameservers"));
     }
     if (dns->searches.size() > kMaxSearches) {
-      config.Fail("searches",
-                  absl::StrCat("Invalid value: must not have more than ", kMaxSearches));
+      config.Invalid("searches", dns->searches,
+                     absl::StrCat("must not have more than ", kMaxSearches, " search paths"));
     }
   });
   if (dns->policy == "None" && dns->servers.empty()) {
@@ -50,68 +52,14 @@ void ReadDns(ObjectReader& spec, PodDns* dns) {
   }
 }
 
-// Fails with the path of something inside the element `i` of a list.
-void FailAt(ObjectReader& spec, const char* list, size_t i, absl::string_view inside,
-            absl::string_view why) {
-  if (!spec.ok()) return;
-  *spec.status() =
-      absl::InvalidArgumentError(absl::StrCat(spec.PathOf(list), "[", i, "]", inside, ": ", why));
-}
-
-void CheckNames(ObjectReader& spec, const Pod& pod) {
-  if (spec.ok() && pod.containers.empty()) spec.Fail("containers", "Required value");
-  std::set<std::string> names;
-  for (const auto* list : {&pod.init_containers, &pod.containers}) {
-    for (size_t i = 0; i < list->size(); ++i) {
-      if (names.insert((*list)[i].name).second) continue;
-      FailAt(spec, list == &pod.containers ? "containers" : "initContainers", i, ".name",
-             absl::StrCat("Duplicate value: \"", (*list)[i].name, "\""));
-    }
-  }
-}
-
-// What stands between the containers and the pod's other fields.
-void CheckTogether(ObjectReader& spec, const Pod& pod) {
-  std::set<std::string> volumes;
-  for (size_t i = 0; i < pod.volumes.size() && spec.ok(); ++i) {
-    const std::string name = pod.volumes[i].value("name", "");
-    if (volumes.insert(name).second) continue;
-    FailAt(spec, "volumes", i, ".name", absl::StrCat("Duplicate value: \"", name, "\""));
-  }
-  for (const auto* list : {&pod.init_containers, &pod.containers}) {
-    const char* field = list == &pod.containers ? "containers" : "initContainers";
-    for (size_t i = 0; i < list->size(); ++i) {
-      const Container& container = (*list)[i];
-      for (size_t k = 0; k < container.volume_mounts.size(); ++k) {
-        const std::string volume = container.volume_mounts[k].value("name", "");
-        if (volumes.count(volume) > 0 || !spec.ok()) continue;
-        FailAt(spec, field, i, absl::StrCat(".volumeMounts[", k, "].name"),
-               absl::StrCat("Not found: \"", volume, "\""));
-      }
-      for (size_t k = 0; k < container.ports.size(); ++k) {
-        const ContainerPort& port = container.ports[k];
-        if (!pod.host_network || port.host_port == 0 || !spec.ok()) continue;
-        if (port.host_port == port.container_port) continue;
-        FailAt(spec, field, i, absl::StrCat(".ports[", k, "].containerPort"),
-               absl::StrCat("Invalid value: ", port.container_port,
-                            ": must match `hostPort` when `hostNetwork` is true"));
-      }
-    }
-  }
-  if (pod.host_pid && pod.share_process_namespace) {
-    spec.Invalid("shareProcessNamespace", true,
-                 "ShareProcessNamespace and HostPID cannot both be enabled");
-  }
-}
-
 void ReadHostAliases(ObjectReader& spec, Pod* pod) {
   spec.Each("hostAliases", [&](ObjectReader& reader) {
     HostAlias alias;
-    reader.Require("ip", &alias.ip);
     unsigned char address[sizeof(in6_addr)];
-    if (reader.ok() && ::inet_pton(AF_INET, alias.ip.c_str(), address) != 1 &&
+    if (reader.Require("ip", &alias.ip) && ::inet_pton(AF_INET, alias.ip.c_str(), address) != 1 &&
         ::inet_pton(AF_INET6, alias.ip.c_str(), address) != 1) {
-      reader.Invalid("ip", alias.ip, "must be a valid IP address");
+      reader.Invalid("ip", alias.ip,
+                     "must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)");
     }
     reader.Read("hostnames", &alias.hostnames);
     for (const std::string& name : alias.hostnames) {
@@ -150,46 +98,28 @@ void ReadFieldsOfClusters(ObjectReader& spec) {
   spec.Ignore({"serviceAccount"});
   spec.NoEffect(
       {"overhead", "priority", "priorityClassName", "subdomain", "topologySpreadConstraints"});
-  if (spec.Has("imagePullSecrets")) {
-    spec.Warn("imagePullSecrets",
-              "has no effect: images are pulled with the credentials that the runtime has");
-  }
-  spec.Ignore({"imagePullSecrets"});
-  spec.NotYet({"affinity", "ephemeralContainers", "hostnameOverride", "readinessGates",
-               "resourceClaims", "resources", "schedulingGates", "schedulingGroup", "workloadRef"});
-}
-
-void CheckHooks(ObjectReader& spec, const Pod& pod) {
-  for (size_t i = 0; i < pod.init_containers.size(); ++i) {
-    const Container& c = pod.init_containers[i];
-    if (c.is_sidecar()) continue;
-    const std::pair<bool, const char*> set[] = {
-        {c.post_start.has_value() || c.pre_stop.has_value(), ".lifecycle"},
-        {c.liveness.has_value(), ".livenessProbe"},
-        {c.readiness.has_value(), ".readinessProbe"},
-        {c.startup.has_value(), ".startupProbe"}};
-    for (const auto& [there, field] : set) {
-      if (!there) continue;
-      FailAt(spec, "initContainers", i, field,
-             "Forbidden: may not be set for init containers without restartPolicy=Always");
-    }
-  }
-  for (size_t i = 0; i < pod.containers.size(); ++i) {
-    if (pod.containers[i].restart_policy.empty()) continue;
-    FailAt(spec, "containers", i, ".restartPolicy",
-           "Forbidden: may not be set for non-init containers");
-  }
+  spec.NotYet({"ephemeralContainers", "hostnameOverride", "readinessGates", "resourceClaims",
+               "resources", "schedulingGates", "schedulingGroup", "workloadRef"});
 }
 
 void ReadSpec(ObjectReader& spec, Pod* pod) {
-  spec.Each("initContainers",
-            [&](ObjectReader& c) { ReadContainer(c, &pod->init_containers.emplace_back()); });
-  spec.Each("containers",
-            [&](ObjectReader& c) { ReadContainer(c, &pod->containers.emplace_back()); });
-  spec.Each("volumes", [](ObjectReader& volume) { CheckVolume(volume); });
+  ContainerChecks checks;
+  spec.Each("volumes", [&](ObjectReader& volume) { CheckVolume(volume, &checks.volumes); });
   if (const nlohmann::json* volumes = spec.Raw("volumes"); volumes != nullptr) {
     pod->volumes = *volumes;
   }
+  spec.Read("hostNetwork", &pod->host_network);
+  checks.host_network = pod->host_network;
+  const nlohmann::json* containers = spec.Raw("containers");
+  if (containers == nullptr || (containers->is_array() && containers->empty())) {
+    spec.Fail("containers", "Required value");
+  }
+  spec.Each("containers", [&](ObjectReader& c) {
+    ReadContainer(c, /*init=*/false, &checks, &pod->containers.emplace_back());
+  });
+  spec.Each("initContainers", [&](ObjectReader& c) {
+    ReadContainer(c, /*init=*/true, &checks, &pod->init_containers.emplace_back());
+  });
   spec.Object("securityContext",
               [&](ObjectReader& context) { ReadPodSecurity(context, &pod->security); });
   ReadDns(spec, &pod->dns);
@@ -198,24 +128,34 @@ void ReadSpec(ObjectReader& spec, Pod* pod) {
       !pod->hostname.empty() && !wrong.empty()) {
     spec.Invalid("hostname", pod->hostname, wrong);
   }
-  spec.Read("hostNetwork", &pod->host_network);
   spec.Read("hostPID", &pod->host_pid);
   spec.Read("hostIPC", &pod->host_ipc);
   spec.Read("shareProcessNamespace", &pod->share_process_namespace);
+  if (pod->host_pid && pod->share_process_namespace) {
+    spec.Invalid("shareProcessNamespace", true,
+                 "ShareProcessNamespace and HostPID cannot both be enabled");
+  }
   spec.ReadChoice("restartPolicy", {"Always", "OnFailure", "Never"}, &pod->restart_policy);
   spec.Read("runtimeClassName", &pod->runtime_class_name);
   std::optional<int64_t> grace;
-  spec.Read("terminationGracePeriodSeconds", &grace);
-  pod->termination_grace_period_seconds = grace.value_or(pod->termination_grace_period_seconds);
+  spec.Read("terminationGracePeriodSeconds", &grace, INT64_MIN);
+  // Kubernetes takes a negative one for 1.
+  if (grace.has_value()) pod->termination_grace_period_seconds = *grace < 0 ? 1 : *grace;
   spec.Read("activeDeadlineSeconds", &pod->active_deadline_seconds, 1, INT32_MAX);
   ReadHostAliases(spec, pod);
   spec.Read("nodeSelector", &pod->node_selector);
   CheckLabels(spec, "nodeSelector", pod->node_selector);
   spec.Read("nodeName", &pod->node_name);
+  Affinity affinity;  // The scheduler's.
+  ReadAffinity(spec, &affinity);
+  spec.Each("imagePullSecrets", [&](ObjectReader& secret) {
+    std::string name;
+    secret.Read("name", &name);
+    // Kubernetes takes one without a name, and leaves it out.
+    if (name.empty()) return secret.Warn("", "invalid empty name \"\"");
+    pod->image_pull_secrets.push_back(std::move(name));
+  });
   ReadFieldsOfClusters(spec);
-  CheckNames(spec, *pod);
-  CheckHooks(spec, *pod);
-  CheckTogether(spec, *pod);
 }
 
 }  // namespace
@@ -229,8 +169,15 @@ void ReadMetadata(ObjectReader& document, ObjectMeta* out) {
                  "generateName", "generation", "managedFields", "ownerReferences",
                  "resourceVersion", "selfLink", "uid"});
     meta.Read("name", &out->name);
-    if (out->name.empty()) meta.Fail("name", "Required value: name or generateName is required");
+    if (out->name.empty()) {
+      if (meta.ok()) meta.Fail("name", "Required value: name or generateName is required");
+    } else if (const std::string wrong = SubdomainError(out->name); !wrong.empty()) {
+      meta.Invalid("name", out->name, wrong);
+    }
     meta.Read("namespace", &out->ns);
+    if (const std::string wrong = LabelNameError(out->ns); !out->ns.empty() && !wrong.empty()) {
+      meta.Invalid("namespace", out->ns, wrong);
+    }
     meta.Read("labels", &out->labels);
     meta.Read("annotations", &out->annotations);
     CheckLabels(meta, "labels", out->labels);
@@ -247,33 +194,14 @@ void ReadMetadata(ObjectReader& document, ObjectMeta* out) {
       meta.Fail("annotations",
                 absl::StrCat("Too long: may not be more than ", kMaxAnnotations, " bytes"));
     }
-    if (const std::string wrong = SubdomainError(out->name); !out->name.empty() && !wrong.empty()) {
-      meta.Invalid("name", out->name, wrong);
-    }
-    if (const std::string wrong = LabelNameError(out->ns); !out->ns.empty() && !wrong.empty()) {
-      meta.Invalid("namespace", out->ns, wrong);
-    }
   });
-}
-
-void CheckLabels(ObjectReader& object, const char* field,
-                 const std::map<std::string, std::string>& labels) {
-  for (const auto& [key, value] : labels) {
-    if (const std::string wrong = LabelKeyError(key); !wrong.empty()) {
-      object.Invalid(field, key, wrong);
-    }
-    if (const std::string wrong = LabelValueError(value); !wrong.empty()) {
-      object.Invalid(field, value, wrong);
-    }
-  }
 }
 
 void ReadPodSpec(ObjectReader& spec, Pod* out) { ReadSpec(spec, out); }
 
-absl::StatusOr<Pod> ReadPod(const nlohmann::json& json, std::vector<std::string>* warnings) {
-  absl::Status status;
+Pod ReadPod(const nlohmann::json& json, FieldErrors* errors, std::vector<std::string>* warnings) {
   Pod pod;
-  ObjectReader document(json, "", &status, warnings);
+  ObjectReader document(json, "", errors, warnings);
   document.Ignore({"apiVersion", "kind", "status"});
   ObjectMeta meta;
   ReadMetadata(document, &meta);
@@ -283,9 +211,15 @@ absl::StatusOr<Pod> ReadPod(const nlohmann::json& json, std::vector<std::string>
   pod.annotations = meta.annotations;
   if (!document.Has("spec")) document.Fail("spec", "Required value");
   document.Object("spec", [&](ObjectReader& spec) { ReadSpec(spec, &pod); });
+  if (const nlohmann::json* spec = document.Raw("spec"); spec != nullptr) pod.spec = *spec;
   document.Finish();
-  if (!status.ok()) return status;
-  pod.spec = json["spec"];
+  return pod;
+}
+
+absl::StatusOr<Pod> ReadPod(const nlohmann::json& json, std::vector<std::string>* warnings) {
+  FieldErrors errors;
+  Pod pod = ReadPod(json, &errors, warnings);
+  if (!errors.empty()) return errors.ToStatus();
   return pod;
 }
 

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "agent/manifest/field_errors.h"
 #include "agent/manifest/object_reader.h"
 #include "agent/manifest/pod.h"
 
@@ -19,6 +20,10 @@ namespace crisp::agent {
 absl::StatusOr<Pod> ReadPod(const nlohmann::json& document,
                             std::vector<std::string>* warnings = nullptr);
 
+// The same, for who wants to say all that is wrong. What comes back is of use only without errors.
+Pod ReadPod(const nlohmann::json& document, FieldErrors* errors,
+            std::vector<std::string>* warnings);
+
 // Reads the spec alone, as a template has it.
 void ReadPodSpec(ObjectReader& spec, Pod* out);
 
@@ -28,10 +33,6 @@ struct ObjectMeta {
   std::map<std::string, std::string> labels, annotations;
 };
 void ReadMetadata(ObjectReader& document, ObjectMeta* out);
-
-// Fails with the first key or value of the map in `field` that can be no label.
-void CheckLabels(ObjectReader& object, const char* field,
-                 const std::map<std::string, std::string>& labels);
 
 }  // namespace crisp::agent
 

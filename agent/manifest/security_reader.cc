@@ -1,6 +1,10 @@
 #include "agent/manifest/security_reader.h"
 
+#include <cstddef>
+#include <cstdint>
+#include <nlohmann/json.hpp>
 #include <string>
+#include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "base/safe_path.h"
@@ -14,8 +18,8 @@ void ReadSeccomp(ObjectReader& context, SeccompProfile* out) {
   context.Object("seccompProfile", [&](ObjectReader& profile) {
     profile.ReadChoice("type", {"RuntimeDefault", "Unconfined", "Localhost"}, &out->type);
     profile.Read("localhostProfile", &out->localhost_profile);
-    if (out->type.empty()) profile.Fail("type", "Required value");
-    if ((out->type == "Localhost") != !out->localhost_profile.empty()) {
+    if (!profile.Has("type")) profile.Fail("type", "Required value");
+    if (!out->type.empty() && (out->type == "Localhost") != !out->localhost_profile.empty()) {
       profile.Fail("localhostProfile",
                    out->localhost_profile.empty()
                        ? "Required value: must be set when seccomp type is Localhost"
@@ -36,6 +40,18 @@ void ReadShared(ObjectReader& context, SecurityContext* out) {
   context.NotYet({"appArmorProfile", "seLinuxOptions", "windowsOptions"});
 }
 
+void ReadGroups(ObjectReader& context, const nlohmann::json& groups, std::vector<int64_t>* out) {
+  for (size_t i = 0; i < groups.size(); ++i) {
+    const nlohmann::json& group = groups[i];
+    if (group.is_number_integer() && group >= 0 && group <= kMaxId) {
+      out->push_back(group.get<int64_t>());
+      continue;
+    }
+    context.InvalidPath(absl::StrCat(context.PathOf("supplementalGroups"), "[", i, "]"), group,
+                        absl::StrCat("must be between 0 and ", kMaxId, ", inclusive"));
+  }
+}
+
 }  // namespace
 
 void ReadPodSecurity(ObjectReader& context, SecurityContext* out) {
@@ -43,22 +59,17 @@ void ReadPodSecurity(ObjectReader& context, SecurityContext* out) {
   context.Read("fsGroup", &out->fs_group, 0, kMaxId);
   if (const nlohmann::json* groups = context.Raw("supplementalGroups"); groups != nullptr) {
     if (!groups->is_array()) {
-      return context.Invalid("supplementalGroups", *groups, "must be a list");
-    }
-    for (const auto& group : *groups) {
-      if (!group.is_number_integer() || group < 0 || group > kMaxId) {
-        return context.Invalid("supplementalGroups", group,
-                               absl::StrCat("must be between 0 and ", kMaxId, ", inclusive"));
-      }
-      out->supplemental_groups.push_back(group.get<int64_t>());
+      context.Invalid("supplementalGroups", *groups, "must be a list");
+    } else {
+      ReadGroups(context, *groups, &out->supplemental_groups);
     }
   }
   context.Each("sysctls", [&](ObjectReader& sysctl) {
     std::string name, value;
-    sysctl.Require("name", &name);
+    const bool named = sysctl.Require("name", &name);
     sysctl.Read("value", &value);
     if (!sysctl.Has("value")) sysctl.Fail("value", "Required value");
-    if (sysctl.ok() && !out->sysctls.emplace(name, value).second) {
+    if (named && !out->sysctls.emplace(name, value).second) {
       sysctl.Fail("name", absl::StrCat("Duplicate value: \"", name, "\""));
     }
   });

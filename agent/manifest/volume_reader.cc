@@ -1,7 +1,9 @@
 #include "agent/manifest/volume_reader.h"
 
+#include <cstddef>
 #include <cstdint>
 #include <optional>
+#include <set>
 #include <string>
 
 #include "absl/strings/match.h"
@@ -45,8 +47,8 @@ void CheckDownwardItems(ObjectReader& source) {
     item.Object("fieldRef", [](ObjectReader& ref) {
       std::string version, field;
       ref.ReadChoice("apiVersion", {"v1"}, &version);
-      ref.Require("fieldPath", &field);
-      if (ref.ok() && field != "metadata.labels" && field != "metadata.annotations" &&
+      const bool given = ref.Require("fieldPath", &field);
+      if (given && field != "metadata.labels" && field != "metadata.annotations" &&
           !IsFieldPath(field)) {
         ref.Invalid("fieldPath", field, "must be a field that a file can take");
       }
@@ -73,9 +75,9 @@ void CheckEmptyDir(ObjectReader& source) {
 
 void CheckHostPath(ObjectReader& source) {
   std::string path, type;
-  source.Require("path", &path);
-  if (source.ok() && !absl::StartsWith(path, "/"))
+  if (source.Require("path", &path) && !absl::StartsWith(path, "/")) {
     source.Invalid("path", path, "must be an absolute path");
+  }
   source.ReadChoice("type",
                     {"", "DirectoryOrCreate", "Directory", "FileOrCreate", "File", "Socket",
                      "CharDevice", "BlockDevice"},
@@ -100,11 +102,15 @@ void CheckImage(ObjectReader& source) {
 
 }  // namespace
 
-void CheckVolume(ObjectReader& volume) {
+void CheckVolume(ObjectReader& volume, std::set<std::string>* names) {
   std::string name;
-  volume.Require("name", &name);
-  if (const std::string wrong = LabelNameError(name); volume.ok() && !wrong.empty()) {
-    volume.Invalid("name", name, wrong);
+  if (volume.Require("name", &name)) {
+    const std::string wrong = LabelNameError(name);
+    if (!wrong.empty()) {
+      volume.Invalid("name", name, wrong);
+    } else if (!names->insert(name).second) {
+      volume.Fail("name", absl::StrCat("Duplicate value: \"", name, "\""));
+    }
   }
   int kinds = 0;
   const auto kind = [&](const char* field, const std::function<void(ObjectReader&)>& check) {
@@ -151,8 +157,10 @@ void CheckVolume(ObjectReader& volume) {
                  "storageos",
                  "vsphereVolume"});
   // An unsupported kind is the better message than "no kind".
+  const size_t before = volume.errors()->count();
   volume.Finish();
-  if (kinds == 0) volume.Fail("", "Required value: must specify a volume type");
+  if (kinds == 0 && volume.errors()->count() == before)
+    volume.Fail("", "Required value: must specify a volume type");
   if (kinds > 1) volume.Forbidden("", "may not specify more than 1 volume type");
 }
 

@@ -4,11 +4,15 @@
 #ifndef CRISP_AGENT_MANIFEST_VOLUME_READER_H_
 #define CRISP_AGENT_MANIFEST_VOLUME_READER_H_
 
+#include <set>
+#include <string>
+
 #include "agent/manifest/object_reader.h"
 
 namespace crisp::agent {
 
-void CheckVolume(ObjectReader& volume);
+// `names` are those of the volumes before it, and gets this one's.
+void CheckVolume(ObjectReader& volume, std::set<std::string>* names);
 
 }  // namespace crisp::agent
 

@@ -235,8 +235,9 @@ absl::StatusOr<ObjectPtr> MarkPodDeleted(ObjectStore* store, Clock* clock, const
       return Conflict(key, absl::StrCat("Precondition failed: UID in precondition: ", options.uid,
                                         ", UID in object meta: ", UidOf(pod)));
     }
-    const int64_t grace = std::max<int64_t>(0, options.grace_period_seconds.value_or(NumberAt(
-                                                   pod, "spec.terminationGracePeriodSeconds", 30)));
+    int64_t grace = options.grace_period_seconds.value_or(
+        NumberAt(pod, "spec.terminationGracePeriodSeconds", 30));
+    if (grace < 0) grace = 1;  // As Kubernetes takes it.
     Json& meta = pod["metadata"];
     // A second delete can only hurry the first.
     if (IsBeingDeleted(pod) && NumberAt(meta, "deletionGracePeriodSeconds") <= grace) {

@@ -115,10 +115,15 @@ TEST_F(ChangesTest, AnInvalidApplyChangesNothing) {
   ASSERT_OK(ApplyObject(store_.get(), Pod("web"), false));
   Json changed = Pod("web");
   changed["spec"]["containers"][0]["image"] = "b:2";
+  changed["spec"]["containers"][0]["args"] = {"x"};
   EXPECT_THAT(ApplyObject(store_.get(), changed, false),
               StatusIs(absl::StatusCode::kInvalidArgument,
                        HasSubstr("The Pod \"web\" is invalid: spec: Forbidden: pod updates")));
   EXPECT_EQ((*store_->List("Pod")[0])["spec"]["containers"][0]["image"], "b:1");
+  // The image alone may change.
+  changed["spec"]["containers"][0].erase("args");
+  ASSERT_OK(ApplyObject(store_.get(), changed, false));
+  EXPECT_EQ((*store_->List("Pod")[0])["spec"]["containers"][0]["image"], "b:2");
   EXPECT_THAT(ApplyObject(store_.get(), FromYaml("{apiVersion: v1, kind: Pod}"), false),
               StatusIs(absl::StatusCode::kInvalidArgument, "resource name may not be empty"));
 }

@@ -1,5 +1,6 @@
 #include "agent/objects/controller_validation.h"
 
+#include <cstddef>
 #include <cstdint>
 #include <map>
 #include <nlohmann/json.hpp>
@@ -7,6 +8,7 @@
 
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
+#include "agent/manifest/labels.h"
 #include "agent/manifest/pod.h"
 #include "agent/manifest/pod_reader.h"
 #include "agent/objects/int_or_percent.h"
@@ -14,6 +16,9 @@
 
 namespace crisp::agent {
 namespace {
+
+// Each one that is done stands in the status.
+constexpr int64_t kMostIndexes = 100000;
 
 std::optional<int64_t> ReadCount(ObjectReader& spec, const char* name) {
   std::optional<int64_t> count;
@@ -59,22 +64,23 @@ void ValidateSelector(const std::string& kind, ObjectReader& spec,
                       const std::map<std::string, std::string>& labels) {
   if (!spec.Has("selector")) return spec.Fail("selector", "Required value");
   Selector selector;
+  const size_t before = spec.errors()->count();
   if (kind == "ReplicationController") {
     selector = Selector::ReadMap(spec, "selector");
   } else {
     spec.Object("selector",
                 [&](ObjectReader& reader) { selector = Selector::ReadLabelSelector(reader); });
   }
-  if (!spec.ok()) return;
+  if (spec.errors()->count() != before) return;
   if (selector.empty()) {
     return spec.Fail("selector",
                      absl::StrCat("Invalid value: {}: empty selector is invalid for ",
                                   kind == "DaemonSet" ? "daemonset" : absl::AsciiStrToLower(kind)));
   }
   if (!selector.Matches(labels)) {
-    *spec.status() = absl::InvalidArgumentError(absl::StrCat(
-        spec.PathOf("template"), ".metadata.labels: Invalid value: ", nlohmann::json(labels).dump(),
-        ": `selector` does not match template `labels`"));
+    spec.FailPath(absl::StrCat(spec.PathOf("template"), ".metadata.labels"),
+                  absl::StrCat("Invalid value: ", nlohmann::json(labels).dump(),
+                               ": `selector` does not match template `labels`"));
   }
 }
 
@@ -143,7 +149,7 @@ void ValidateDaemonSet(ObjectReader& spec) {
 
 void ValidateJob(ObjectReader& spec) {
   ReadCount(spec, "parallelism");
-  ReadCount(spec, "completions");
+  const std::optional<int64_t> completions = ReadCount(spec, "completions");
   ReadCount(spec, "backoffLimit");
   ReadCount(spec, "ttlSecondsAfterFinished");
   std::optional<int64_t> deadline;
@@ -153,7 +159,15 @@ void ValidateJob(ObjectReader& spec) {
   spec.Read("manualSelector", &manual);
   if (manual) spec.Forbidden("manualSelector", "not supported yet");
   std::string mode;
-  spec.ReadChoice("completionMode", {"NonIndexed"}, &mode);
+  spec.ReadChoice("completionMode", {"NonIndexed", "Indexed"}, &mode);
+  if (mode == "Indexed") {
+    if (!spec.Has("completions")) {
+      spec.Fail("completions", "Required value: when completion mode is Indexed");
+    } else if (completions.value_or(0) > kMostIndexes) {
+      spec.Invalid("completions", *completions,
+                   absl::StrCat("must be less than or equal to ", kMostIndexes));
+    }
+  }
   spec.ReadChoice("podReplacementPolicy", {"TerminatingOrFailed", "Failed"}, &mode);
   spec.NotYet({"backoffLimitPerIndex", "managedBy", "maxFailedIndexes", "podFailurePolicy",
                "successPolicy"});

@@ -4,13 +4,12 @@
 #ifndef CRISP_AGENT_OBJECTS_SELECTOR_H_
 #define CRISP_AGENT_OBJECTS_SELECTOR_H_
 
-#include <map>
-#include <set>
 #include <string>
 #include <vector>
 
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
+#include "agent/manifest/labels.h"
 #include "agent/manifest/object_reader.h"
 #include "agent/store/object.h"
 
@@ -19,7 +18,7 @@ namespace crisp::agent {
 class Selector {
  public:
   // {app: web}, in the field `name` of `parent`: what a ReplicationController has.
-  // Errors go to the reader's Status, as below.
+  // Errors go to the reader's, as below.
   static Selector ReadMap(ObjectReader& parent, const char* name);
   // {matchLabels: ..., matchExpressions: [...]}.
   static Selector ReadLabelSelector(ObjectReader& selector);
@@ -32,20 +31,11 @@ class Selector {
   // Without requirements; it matches everything.
   bool empty() const { return requirements_.empty(); }
 
-  bool Matches(const std::map<std::string, std::string>& labels) const;
+  bool Matches(const Labels& labels) const;
   // By metadata.labels.
   bool Matches(const Json& object) const;
 
  private:
-  enum class Op { kIn, kNotIn, kExists, kAbsent };
-  struct Requirement {
-    std::string key;
-    Op op = Op::kIn;
-    std::set<std::string> values;
-
-    bool Matches(const std::string* value) const;
-  };
-
   static absl::StatusOr<Requirement> ParseOne(absl::string_view text);
 
   std::vector<Requirement> requirements_;

@@ -40,7 +40,7 @@ std::vector<absl::string_view> SplitRequirements(absl::string_view text) {
 
 }  // namespace
 
-absl::StatusOr<Selector::Requirement> Selector::ParseOne(absl::string_view text) {
+absl::StatusOr<Requirement> Selector::ParseOne(absl::string_view text) {
   Requirement out;
   absl::string_view key = text;
   absl::string_view values;
@@ -51,7 +51,7 @@ absl::StatusOr<Selector::Requirement> Selector::ParseOne(absl::string_view text)
     if (words.size() == 2 && (words[1] == "in" || words[1] == "notin") &&
         absl::ConsumeSuffix(&values, ")")) {
       key = words[0];
-      out.op = words[1] == "in" ? Op::kIn : Op::kNotIn;
+      out.op = words[1] == "in" ? Requirement::Op::kIn : Requirement::Op::kNotIn;
       for (const absl::string_view value : absl::StrSplit(values, ',')) {
         out.values.emplace(absl::StripAsciiWhitespace(value));
       }
@@ -61,11 +61,12 @@ absl::StatusOr<Selector::Requirement> Selector::ParseOne(absl::string_view text)
   } else if (const size_t at = text.find('='); at != absl::string_view::npos) {
     key = text.substr(0, at);
     values = text.substr(at + 1);
-    out.op = absl::ConsumeSuffix(&key, "!") ? Op::kNotIn : Op::kIn;
-    if (out.op == Op::kIn) absl::ConsumePrefix(&values, "=");
+    out.op = absl::ConsumeSuffix(&key, "!") ? Requirement::Op::kNotIn : Requirement::Op::kIn;
+    if (out.op == Requirement::Op::kIn) absl::ConsumePrefix(&values, "=");
     out.values.emplace(absl::StripAsciiWhitespace(values));
   } else {
-    out.op = absl::ConsumePrefix(&key, "!") ? Op::kAbsent : Op::kExists;
+    out.op =
+        absl::ConsumePrefix(&key, "!") ? Requirement::Op::kDoesNotExist : Requirement::Op::kExists;
   }
   out.key = std::string(absl::StripAsciiWhitespace(key));
   bool good = !out.key.empty() && IsLabelText(out.key);

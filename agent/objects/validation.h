@@ -2,7 +2,7 @@
 //
 // Objects come defaulted. Every field is read, warned about or refused.
 // Threads: free functions.
-// Errors:  InvalidArgument, in Kubernetes' words and ready to be printed:
+// Errors:  InvalidArgument with all that is wrong, in Kubernetes' words and ready to be printed:
 //          The Pod "web" is invalid: spec.containers[0].image: Required value
 #ifndef CRISP_AGENT_OBJECTS_VALIDATION_H_
 #define CRISP_AGENT_OBJECTS_VALIDATION_H_

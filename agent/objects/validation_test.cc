@@ -67,10 +67,79 @@ TEST(ValidationTest, PodsInKubernetesWords) {
                     "spec: {containers: [{name: c, image: b}]}}"),
               StatusIs(absl::StatusCode::kInvalidArgument,
                        HasSubstr("metadata.labels: Invalid value: \"a b\": name part must")));
+  EXPECT_THAT(
+      Check("{apiVersion: v1, kind: Pod, metadata: {name: web}, "
+            "spec: {readinessGates: [], containers: [{name: c, image: b}]}}"),
+      StatusIs(absl::StatusCode::kInvalidArgument,
+               "The Pod \"web\" is invalid: spec.readinessGates: Forbidden: not supported yet"));
+}
+
+TEST(ValidationTest, Affinities) {
+  const auto check = [](const std::string& affinity, std::vector<std::string>* warnings = nullptr) {
+    return Check("{apiVersion: v1, kind: Pod, metadata: {name: web}, spec: {affinity: {" +
+                     affinity + "}, containers: [{name: c, image: b}]}}",
+                 warnings);
+  };
+  const std::string required = "requiredDuringSchedulingIgnoredDuringExecution";
+  const std::string preferred = "preferredDuringSchedulingIgnoredDuringExecution";
+  EXPECT_OK(
+      check("nodeAffinity: {" + preferred +
+            ": [{weight: 5, preference: {matchExpressions: [{key: a, operator: Exists}]}}]}"));
+  EXPECT_OK(check("podAntiAffinity: {" + preferred +
+                  ": [{weight: 5, podAffinityTerm: {topologyKey: zone, labelSelector: {}}}]}"));
+  const struct {
+    std::string affinity, why;
+  } cases[] = {
+      {"nodeAffinity: {" + required + ": {}}",
+       "nodeSelectorTerms: Required value: must have at least one node selector term"},
+      {"nodeAffinity: {" + required +
+           ": {nodeSelectorTerms: [{matchExpressions: [{key: a, operator: Gt}]}]}}",
+       "matchExpressions[0].values: Required value: must be specified single value when `operator` "
+       "is 'Lt' or 'Gt'"},
+      {"nodeAffinity: {" + required +
+           ": {nodeSelectorTerms: [{matchExpressions: [{key: a, operator: Has}]}]}}",
+       "matchExpressions[0].operator: Invalid value: \"Has\": not a valid selector operator"},
+      {"nodeAffinity: {" + required +
+           ": {nodeSelectorTerms: [{matchFields: [{key: spec.x, operator: In, values: [a]}]}]}}",
+       "matchFields[0].key: Invalid value: \"spec.x\": not a valid field selector key"},
+      {"nodeAffinity: {" + preferred + ": [{weight: 0, preference: {}}]}",
+       "weight: Invalid value: 0: must be in the range 1-100"},
+      {"podAffinity: {" + required + ": [{labelSelector: {}}]}",
+       "spec.affinity.podAffinity.requiredDuringSchedulingIgnoredDuringExecution[0].topologyKey: "
+       "Required value: can not be empty"},
+      {"podAntiAffinity: {" + required + ": [{labelSelector: {}, topologyKey: zone}]}",
+       "[0].topologyKey: Unsupported value: \"zone\": supported values: "
+       "\"kubernetes.io/hostname\""},
+      {"podAffinity: {" + required +
+           ": [{topologyKey: kubernetes.io/hostname, matchLabelKeys: [a]}]}",
+       "[0].matchLabelKeys: Forbidden: not supported yet"},
+  };
+  for (const auto& test : cases) {
+    EXPECT_THAT(check(test.affinity),
+                StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr(test.why)));
+  }
+}
+
+TEST(ValidationTest, AllErrorsAsKubectlPrintsThem) {
   EXPECT_THAT(Check("{apiVersion: v1, kind: Pod, metadata: {name: web}, "
-                    "spec: {affinity: {a: b}, containers: [{name: c, image: b}]}}"),
+                    "spec: {readinessGates: [], containers: [{name: c}, {image: b}]}}"),
               StatusIs(absl::StatusCode::kInvalidArgument,
-                       "The Pod \"web\" is invalid: spec.affinity: Forbidden: not supported yet"));
+                       "The Pod \"web\" is invalid: \n"
+                       "* spec.containers[0].image: Required value\n"
+                       "* spec.containers[1].name: Required value\n"
+                       "* spec.readinessGates: Forbidden: not supported yet"));
+  EXPECT_THAT(Check("{apiVersion: v1, kind: Secret, metadata: {name: s}, type: kubernetes.io/tls}"),
+              StatusIs(absl::StatusCode::kInvalidArgument,
+                       "The Secret \"s\" is invalid: \n"
+                       "* data[tls.crt]: Required value\n"
+                       "* data[tls.key]: Required value"));
+  EXPECT_THAT(Check("{apiVersion: apps/v1, kind: ReplicaSet, metadata: {name: web}, spec: "
+                    "{replicas: -1, template: {spec: {containers: [{name: c}]}}}}"),
+              StatusIs(absl::StatusCode::kInvalidArgument,
+                       "The ReplicaSet \"web\" is invalid: \n"
+                       "* spec.replicas: Invalid value: -1: must be greater than or equal to 0\n"
+                       "* spec.template.spec.containers[0].image: Required value\n"
+                       "* spec.selector: Required value"));
 }
 
 TEST(ValidationTest, NothingOfAWrongShapeGetsThrough) {
@@ -79,6 +148,9 @@ TEST(ValidationTest, NothingOfAWrongShapeGetsThrough) {
         "{containers: [{name: 5, image: b}]}", "{containers: [{name: c, image: b, ports: [7]}]}",
         "{containers: [{name: c, image: b, resources: [1]}]}",
         "{containers: [{name: c, image: b}], volumes: {a: b}}",
+        "{containers: [{name: c, image: b}], volumes: [5, {name: 5}]}",
+        "{containers: [{name: c, image: b, volumeMounts: [5, {name: 5, mountPropagation: 5}]}]}",
+        "{containers: [{name: c, image: b, volumeMounts: 5, securityContext: 5}]}",
         "{containers: [{name: c, image: b, livenessProbe: 3}]}"}) {
     EXPECT_THAT(Check(std::string("{apiVersion: v1, kind: Pod, metadata: {name: web}, spec: ") +
                       spec + "}"),
@@ -125,8 +197,11 @@ TEST(ValidationTest, ControllersAndTheirTemplates) {
       {Job("", ""),
        "The Job \"sum\" is invalid: spec.template.spec.restartPolicy: Required value: valid "
        "values: \"OnFailure\", \"Never\""},
-      {Job("  completionMode: Indexed", "      restartPolicy: Never"),
-       "supported values: \"NonIndexed\""},
+      {Job("  completionMode: Indexed\n  parallelism: 2", "      restartPolicy: Never"),
+       "The Job \"sum\" is invalid: spec.completions: Required value: when completion mode is "
+       "Indexed"},
+      {Job("  completionMode: Sometimes", "      restartPolicy: Never"),
+       "Unsupported value: \"Sometimes\": supported values: \"NonIndexed\", \"Indexed\""},
   };
   for (const auto& test : cases) {
     EXPECT_THAT(Check(test.yaml),
@@ -178,6 +253,46 @@ TEST(ValidationTest, WhatMustNotChange) {
   changed = pod;
   changed["spec"]["activeDeadlineSeconds"] = 5;
   EXPECT_OK(ValidateUpdate(pod, changed, nullptr));
+  Json longer = changed;
+  longer["spec"]["activeDeadlineSeconds"] = 6;
+  EXPECT_THAT(ValidateUpdate(changed, longer, nullptr),
+              StatusIs(absl::StatusCode::kInvalidArgument,
+                       "The Pod \"web\" is invalid: spec.activeDeadlineSeconds: Invalid value: 6: "
+                       "must be less than or equal to previous value"));
+  EXPECT_THAT(ValidateUpdate(changed, pod, nullptr),
+              StatusIs(absl::StatusCode::kInvalidArgument,
+                       HasSubstr("must not update from a positive integer to nil value")));
+  changed = pod;
+  changed["spec"]["containers"][0]["image"] = "b:2";
+  EXPECT_OK(ValidateUpdate(pod, changed, nullptr));
+  changed["spec"]["containers"][0]["image"] = "";
+  EXPECT_THAT(ValidateUpdate(pod, changed, nullptr),
+              StatusIs(absl::StatusCode::kInvalidArgument,
+                       "The Pod \"web\" is invalid: spec.containers[0].image: Required value"));
+  changed = pod;
+  changed["spec"]["containers"].push_back({{"name", "d"}, {"image", "b"}});
+  EXPECT_THAT(
+      ValidateUpdate(pod, changed, nullptr),
+      StatusIs(absl::StatusCode::kInvalidArgument,
+               "The Pod \"web\" is invalid: spec.containers: Forbidden: pod updates may not "
+               "add or remove containers"));
+  changed = pod;
+  changed["spec"]["tolerations"] = {{{"key", "a"}}};
+  EXPECT_OK(ValidateUpdate(pod, changed, nullptr));
+  EXPECT_THAT(ValidateUpdate(changed, pod, nullptr),
+              StatusIs(absl::StatusCode::kInvalidArgument,
+                       HasSubstr("spec.tolerations: Forbidden: existing toleration can not be")));
+  Json patient = changed;
+  patient["spec"]["tolerations"][0]["tolerationSeconds"] = 5;
+  EXPECT_OK(ValidateUpdate(changed, patient, nullptr));
+  changed = pod;
+  changed["spec"]["terminationGracePeriodSeconds"] = 1;
+  EXPECT_THAT(ValidateUpdate(pod, changed, nullptr),
+              StatusIs(absl::StatusCode::kInvalidArgument,
+                       HasSubstr("spec.terminationGracePeriodSeconds differs")));
+  Json negative = pod;
+  negative["spec"]["terminationGracePeriodSeconds"] = -7;
+  EXPECT_OK(ValidateUpdate(negative, changed, nullptr));
 
   const Json map = FromYaml(
       "{apiVersion: v1, kind: ConfigMap, metadata: {name: m}, immutable: true, data: {k: v}}");

@@ -177,6 +177,10 @@ void DescribeJob(const Json& object, const DescribeContext& context, DescribeWri
              absl::StrCat(N(object, "status.active"), " Active (", N(object, "status.ready"),
                           " Ready) / ", N(object, "status.succeeded"), " Succeeded / ",
                           N(object, "status.failed"), " Failed"));
+  if (Text(object, "spec.completionMode") == "Indexed") {
+    const std::string indexes = Text(object, "status.completedIndexes");
+    out->Field(0, "Completed Indexes", indexes.empty() ? "<none>" : indexes);
+  }
   DescribePodTemplate(Field(object, "spec.template"), out);
 }
 

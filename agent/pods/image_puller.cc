@@ -3,6 +3,8 @@
 #include <algorithm>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "agent/pods/keyring.h"
 
 namespace crisp::agent {
 namespace {
@@ -12,9 +14,10 @@ constexpr absl::Duration kShowFailure = absl::Seconds(2);
 
 }  // namespace
 
-ImagePuller::ImagePuller(PodRuntime* runtime, EventRecorder* events, Clock* clock,
-                         ElasticPool* pool, BackOffOptions back_off, Wake wake)
-    : runtime_(*runtime),
+ImagePuller::ImagePuller(const ObjectStore* store, PodRuntime* runtime, EventRecorder* events,
+                         Clock* clock, ElasticPool* pool, BackOffOptions back_off, Wake wake)
+    : store_(*store),
+      runtime_(*runtime),
       events_(*events),
       clock_(*clock),
       pool_(*pool),
@@ -25,7 +28,12 @@ std::optional<ImageFacts> ImagePuller::Take(const Request& request) {
   const Key key(request.pod_uid, request.container);
   {
     absl::MutexLock lock(&mu_);
-    const auto found = fetches_.find(key);
+    auto found = fetches_.find(key);
+    if (found != fetches_.end() && found->second.request.image != request.image) {
+      // The definition changed; a pull of the old image, if one runs, ends for nobody.
+      fetches_.erase(found);
+      found = fetches_.end();
+    }
     if (found != fetches_.end()) {
       Fetch& fetch = found->second;
       if (fetch.busy) return std::nullopt;
@@ -69,11 +77,38 @@ std::optional<ImageFacts> ImagePuller::Take(const Request& request) {
   return std::nullopt;
 }
 
+absl::StatusOr<std::string> ImagePuller::PullWithSecrets(const Request& request) {
+  std::vector<std::string> missing;
+  const auto keyring = ReadPullSecrets(store_, TextAt(*request.pod, "metadata.namespace"),
+                                       request.pull_secrets, &missing);
+  if (!missing.empty()) {
+    events_.Record(
+        *request.pod, EventType::kWarning, "FailedToRetrieveImagePullSecret",
+        absl::StrCat("Unable to retrieve some image pull secrets (", absl::StrJoin(missing, ", "),
+                     "); attempting to pull the image may not succeed."));
+  }
+  if (!keyring.ok()) return keyring.status();
+  const std::vector<RegistryCredentials> credentials = keyring->Lookup(request.image);
+  if (credentials.empty()) {
+    return runtime_.PullImage(request.image, std::nullopt, *request.sandbox_config);
+  }
+  std::vector<std::string> failures;
+  absl::Status last;
+  for (const RegistryCredentials& one : credentials) {
+    auto pulled = runtime_.PullImage(request.image, one, *request.sandbox_config);
+    if (pulled.ok() || absl::IsCancelled(pulled.status())) return pulled;
+    last = pulled.status();
+    failures.emplace_back(last.message());
+  }
+  if (failures.size() == 1) return last;
+  return absl::Status(last.code(), absl::StrCat("[", absl::StrJoin(failures, ", "), "]"));
+}
+
 void ImagePuller::Pull(const Request& request) {
   events_.Record(*request.pod, EventType::kNormal, "Pulling",
                  absl::StrCat("Pulling image \"", request.image, "\""), request.field_path);
   const absl::Duration begun = clock_.Steady();
-  const auto pulled = runtime_.PullImage(request.image, *request.sandbox_config);
+  const auto pulled = PullWithSecrets(request);
   if (absl::IsCancelled(pulled.status())) return;  // The agent ends.
   const absl::Duration took = absl::Trunc(clock_.Steady() - begun, absl::Milliseconds(1));
   absl::StatusOr<std::optional<ImageFacts>> facts =
@@ -93,10 +128,11 @@ void ImagePuller::Pull(const Request& request) {
         request.field_path);
     absl::MutexLock lock(&mu_);
     const auto found = fetches_.find(Key(request.pod_uid, request.container));
-    // Forgotten meanwhile, with its pod.
-    if (found == fetches_.end()) return;
+    // Forgotten meanwhile, with its pod, or for another image.
+    if (found == fetches_.end() || found->second.request.image != request.image) return;
     found->second = Fetch();
     found->second.ready = **facts;
+    found->second.request = request;
   }
   wake_(request.pod_uid);
 }
@@ -110,8 +146,12 @@ std::optional<ImageFacts> ImagePuller::Fail(const Request& request, const char* 
   warn(absl::StrCat("Error: ", reason));
   absl::MutexLock lock(&mu_);
   const Key key(request.pod_uid, request.container);
-  // A pull whose pod was forgotten leaves nothing behind.
-  if (absl::string_view(reason) == "ErrImagePull" && fetches_.count(key) == 0) return std::nullopt;
+  // A pull whose pod was forgotten, or that has another image now, leaves nothing behind.
+  if (const auto found = fetches_.find(key);
+      absl::string_view(reason) == "ErrImagePull" &&
+      (found == fetches_.end() || found->second.request.image != request.image)) {
+    return std::nullopt;
+  }
   Fetch& fetch = fetches_[key];
   fetch.busy = false;
   fetch.told = false;
@@ -123,11 +163,12 @@ std::optional<ImageFacts> ImagePuller::Fail(const Request& request, const char* 
   return std::nullopt;
 }
 
-ContainerProgress ImagePuller::Progress(const std::string& pod_uid, const std::string& container) {
+ContainerProgress ImagePuller::Progress(const std::string& pod_uid, const std::string& container,
+                                        const std::string& image) {
   ContainerProgress out;
   absl::MutexLock lock(&mu_);
   const auto found = fetches_.find(Key(pod_uid, container));
-  if (found == fetches_.end()) return out;
+  if (found == fetches_.end() || found->second.request.image != image) return out;
   Fetch& fetch = found->second;
   out.busy = fetch.busy;
   if (!fetch.failed.has_value()) return out;
@@ -139,7 +180,6 @@ ContainerProgress ImagePuller::Progress(const std::string& pod_uid, const std::s
     out.look_again_at = shown;
     return out;
   }
-  const std::string& image = fetch.request.image;
   out.waiting =
       Waiting{"ImagePullBackOff", absl::StrCat("Back-off pulling image \"", image,
                                                "\": ErrImagePull: ", fetch.failed->message)};

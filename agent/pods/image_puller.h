@@ -2,7 +2,8 @@
 // a pull runs in the background and wakes the pod when it is over.
 //
 // A pull that failed is not tried again before its back-off is over, which doubles with
-// each failure (in memory: a new agent tries at once).
+// each failure (in memory: a new agent tries at once). The pod's imagePullSecrets are read
+// anew for each.
 //
 // Ownership: borrows all. Threads: safe. Errors: in the result, in Kubernetes' words.
 #ifndef CRISP_AGENT_PODS_IMAGE_PULLER_H_
@@ -14,6 +15,7 @@
 #include <optional>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "absl/base/thread_annotations.h"
 #include "absl/synchronization/mutex.h"
@@ -23,6 +25,7 @@
 #include "agent/pods/pod_sync.h"
 #include "agent/runtime/image_facts.h"
 #include "agent/runtime/pod_runtime.h"
+#include "agent/store/object_store.h"
 #include "base/clock.h"
 #include "base/elastic_pool.h"
 
@@ -31,14 +34,15 @@ namespace crisp::agent {
 class ImagePuller {
  public:
   using Wake = std::function<void(const std::string& pod_uid)>;
-  ImagePuller(PodRuntime* runtime, EventRecorder* events, Clock* clock, ElasticPool* pool,
-              BackOffOptions back_off, Wake wake);
+  ImagePuller(const ObjectStore* store, PodRuntime* runtime, EventRecorder* events, Clock* clock,
+              ElasticPool* pool, BackOffOptions back_off, Wake wake);
 
   struct Request {
     ObjectPtr pod;  // For events.
     std::string pod_uid, container;
     std::string field_path;  // "spec.containers{web}"
     std::string image, policy;
+    std::vector<std::string> pull_secrets;  // By name, in the pod's namespace.
     std::shared_ptr<const runtime::v1::PodSandboxConfig> sandbox_config;
   };
   // The image for the next start of the container, once; nullopt if it is not there yet:
@@ -46,7 +50,9 @@ class ImagePuller {
   std::optional<ImageFacts> Take(const Request& request);
 
   // What stands in the way of the container's image now: busy, waiting and retry_at.
-  ContainerProgress Progress(const std::string& pod_uid, const std::string& container);
+  // What became of another image, that the container had before, counts no more.
+  ContainerProgress Progress(const std::string& pod_uid, const std::string& container,
+                             const std::string& image);
 
   void Forget(const std::string& pod_uid);
 
@@ -63,10 +69,13 @@ class ImagePuller {
   using Key = std::pair<std::string, std::string>;
 
   void Pull(const Request& request);
+  // With each of the pod's credentials for the image until one will do, or with none.
+  absl::StatusOr<std::string> PullWithSecrets(const Request& request);
   // Returns the facts, or records why there are none.
   std::optional<ImageFacts> Fail(const Request& request, const char* reason,
                                  const std::string& message);
 
+  const ObjectStore& store_;
   PodRuntime& runtime_;
   EventRecorder& events_;
   Clock& clock_;

@@ -33,8 +33,9 @@ BackOffOptions BackOffOf(const PodManagerOptions& options) {
 
 // What of an object a pod's work depends on; its status is our own.
 bool SameForUs(const Json& a, const Json& b) {
-  for (const char* path : {"metadata.generation", "metadata.deletionTimestamp",
-                           "metadata.deletionGracePeriodSeconds", "spec.nodeName"}) {
+  for (const char* path :
+       {"metadata.generation", "metadata.labels", "metadata.annotations",
+        "metadata.deletionTimestamp", "metadata.deletionGracePeriodSeconds", "spec.nodeName"}) {
     if (At(a, path) != At(b, path)) return false;
   }
   return true;
@@ -52,7 +53,7 @@ NodePodManager::NodePodManager(ObjectStore* store, EventRecorder* events,
       pull_pool_(kPullThreads),
       kill_pool_(kKillThreads),
       probe_pool_(kProbeThreads),
-      images_(runtime_.get(), events, clock, &pull_pool_, BackOffOf(options),
+      images_(store, runtime_.get(), events, clock, &pull_pool_, BackOffOf(options),
               [this](const std::string& uid) { Wake(uid); }),
       killer_(runtime_.get(), events, clock, &kill_pool_, &stop_,
               [this](const std::string& uid) { Wake(uid); }),

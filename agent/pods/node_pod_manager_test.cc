@@ -10,6 +10,8 @@
 #include <string>
 #include <vector>
 
+#include "absl/strings/ascii.h"
+#include "absl/strings/escaping.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/synchronization/mutex.h"
@@ -146,6 +148,121 @@ class PodManagerTest : public ::testing::Test {
 };
 
 constexpr char kOne[] = R"({"containers":[{"name":"web","image":"busybox"}]})";
+
+TEST_F(PodManagerTest, AnotherImageRestartsItsContainer) {
+  node_.AddImage("busybox:2");
+  Start();
+  const auto set_image = [&](const std::string& pod, const std::string& image) {
+    EXPECT_OK(store_->Update({"Pod", "default", pod}, [&](Json& object) {
+      object["spec"]["containers"][0]["image"] = image;
+      return absl::OkStatus();
+    }));
+  };
+  for (const char* policy : {"Always", "Never"}) {
+    const std::string name = absl::StrCat("on-", absl::AsciiStrToLower(policy));
+    Apply(name, absl::StrCat(R"({"restartPolicy":")", policy, R"(","containers":[{"name":")", name,
+                             R"(","image":"busybox"},{"name":"other","image":"busybox"}]})"));
+    ASSERT_TRUE(BecomesPhase(name, "Running"));
+    set_image(name, "busybox:2");
+    EXPECT_TRUE(Eventually([&] {
+      return NumberAt(ContainerStatus(name), "restartCount") == 1 &&
+             TextAt(ContainerStatus(name), "image") == "busybox:2" && node_.Running(name) == 1;
+    })) << policy;
+    EXPECT_EQ(Phase(name), "Running");
+    EXPECT_EQ(NumberAt(ContainerStatus(name, 1), "restartCount"), 0);
+    EXPECT_THAT(events_.events(), Contains(absl::StrCat("Killing: Container ", name,
+                                                        " definition changed, will be restarted")));
+  }
+  // An image that cannot be had, and then one that can: its back-off was the other's.
+  options_.back_off = absl::Seconds(100);
+  Restart();
+  node_.Fail("PullImage", absl::NotFoundError("no such image"));
+  set_image("on-always", "missing");
+  ASSERT_TRUE(Eventually([&] {
+    return absl::StrContains(TextAt(ContainerStatus("on-always"), "state.waiting.reason"), "Pull");
+  }));
+  set_image("on-always", "busybox:2");
+  EXPECT_TRUE(Eventually([&] { return node_.Running("on-always") == 1; }));
+}
+
+TEST_F(PodManagerTest, LabelsReachVolumesThatTellOfThem) {
+  Start();
+  Apply("told", R"({"containers":[{"name":"web","image":"busybox"}],"volumes":[{"name":"v",
+      "projected":{"sources":[{"downwardAPI":{"items":[{"path":"l",
+      "fieldRef":{"fieldPath":"metadata.labels['app']"}}]}}]}}]})");
+  Apply("untold", kOne);
+  ASSERT_TRUE(BecomesPhase("told", "Running"));
+  ASSERT_TRUE(BecomesPhase("untold", "Running"));
+  const auto label = [&](const std::string& pod, const std::string& value) {
+    EXPECT_OK(store_->Update({"Pod", "default", pod}, [&](Json& object) {
+      object["metadata"]["labels"]["app"] = value;
+      return absl::OkStatus();
+    }));
+  };
+  const auto told = [&](const std::string& value) {
+    for (const std::string& call : node_.calls()) {
+      if (absl::StartsWith(call, "UpdatePod:") && absl::EndsWith(call, ":app=" + value))
+        return true;
+    }
+    return false;
+  };
+  label("told", "one");
+  label("untold", "other");
+  EXPECT_TRUE(Eventually([&] { return told("one"); }));
+  // One that cannot be told now is told later.
+  node_.Fail("UpdatePod", absl::InternalError("not now"));
+  label("told", "two");
+  EXPECT_TRUE(Eventually([&] { return told("two"); }));
+  node_.Fail("UpdatePod", absl::OkStatus());
+  const size_t before = node_.CountCalls("UpdatePod");
+  EXPECT_TRUE(Eventually([&] { return node_.CountCalls("UpdatePod") > before; }));
+  // A new agent tells once more, since the one before may not have come to it.
+  Restart();
+  EXPECT_TRUE(Eventually([&] { return node_.CountCalls("UpdatePod") > before + 1; }));
+  EXPECT_FALSE(told("other"));
+}
+
+TEST_F(PodManagerTest, PullSecretsAreTriedInTheirOrder) {
+  node_.NeedsLogin({"good", "sesame"});
+  const auto secret = [&](const std::string& name, const std::string& user,
+                          const std::string& password) {
+    const std::string config =
+        Json({{"auths", {{"registry.example.com", {{"username", user}, {"password", password}}}}}})
+            .dump();
+    EXPECT_OK(store_->Create({{"apiVersion", "v1"},
+                              {"kind", "Secret"},
+                              {"metadata", {{"name", name}, {"namespace", "default"}}},
+                              {"type", "kubernetes.io/dockerconfigjson"},
+                              {"data", {{".dockerconfigjson", absl::Base64Escape(config)}}}}));
+  };
+  secret("one", "bad", "hunter2");
+  secret("two", "good", "sesame");
+  Start();
+  constexpr char kPrivate[] =
+      R"({"imagePullSecrets":[{"name":"gone"},{"name":"one"},{"name":"two"}],
+          "containers":[{"name":"web","image":"registry.example.com/app:1"}]})";
+  Apply("a", kPrivate);
+  ASSERT_TRUE(BecomesPhase("a", "Running"));
+  EXPECT_EQ(node_.CountCalls("PullImage:registry.example.com/app:1 as bad"), 1u);
+  EXPECT_EQ(node_.CountCalls("PullImage:registry.example.com/app:1 as good"), 1u);
+  EXPECT_THAT(events_.events(),
+              Contains("FailedToRetrieveImagePullSecret: Unable to retrieve some image pull "
+                       "secrets (gone); attempting to pull the image may not succeed."));
+  for (const std::string& event : events_.events()) {
+    EXPECT_THAT(event, Not(HasSubstr("sesame")));
+    EXPECT_THAT(event, Not(HasSubstr("hunter2")));
+  }
+}
+
+TEST_F(PodManagerTest, WithoutTheRightPullSecretThePullFailsForEachReason) {
+  node_.NeedsLogin({"good", "sesame"});
+  Start();
+  Apply("a", R"({"imagePullSecrets":[{"name":"gone"}],
+                 "containers":[{"name":"web","image":"registry.example.com/app:1"}]})");
+  ASSERT_TRUE(Eventually([&] { return WaitingReason("a") == "ImagePullBackOff"; }));
+  EXPECT_THAT(TextAt(ContainerStatus("a"), "state.waiting.message"), HasSubstr("401 Unauthorized"));
+  EXPECT_GE(node_.CountCalls("PullImage:registry.example.com/app:1"), 1u);
+}
 
 TEST_F(PodManagerTest, StartsAPodAndTellsOfIt) {
   Start();

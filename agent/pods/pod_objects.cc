@@ -1,9 +1,11 @@
 #include "agent/pods/pod_objects.h"
 
+#include <algorithm>
 #include <functional>
 
 #include "absl/strings/ascii.h"
 #include "absl/strings/escaping.h"
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "base/status_macros.h"
 
@@ -67,6 +69,27 @@ absl::Status CheckVolumeObjects(const ObjectStore& store, const Pod& pod) {
                                                   " \"", name, "\" not found"));
       });
   return status;
+}
+
+bool TellsOfMetadata(const Pod& pod) {
+  const auto tells = [](const Json& downward) {
+    const Json& items = At(downward, "items");
+    if (!items.is_array()) return false;
+    return std::any_of(items.begin(), items.end(), [](const Json& item) {
+      const std::string field = TextAt(item, "fieldRef.fieldPath");
+      return absl::StartsWith(field, "metadata.labels") ||
+             absl::StartsWith(field, "metadata.annotations");
+    });
+  };
+  for (const Json& volume : pod.volumes) {
+    if (tells(At(volume, "downwardAPI"))) return true;
+    const Json& sources = At(volume, "projected.sources");
+    if (!sources.is_array()) continue;
+    for (const Json& source : sources) {
+      if (tells(At(source, "downwardAPI"))) return true;
+    }
+  }
+  return false;
 }
 
 bool UsesObjects(const Pod& pod) {

@@ -32,6 +32,9 @@ absl::Status CheckVolumeObjects(const ObjectStore& store, const Pod& pod);
 // True if the pod's spec names any ConfigMap or Secret.
 bool UsesObjects(const Pod& pod);
 
+// True if a file of a downwardAPI volume tells of the pod's labels or annotations.
+bool TellsOfMetadata(const Pod& pod);
+
 }  // namespace crisp::agent
 
 #endif  // CRISP_AGENT_PODS_POD_OBJECTS_H_

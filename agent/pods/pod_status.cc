@@ -65,6 +65,7 @@ class StatusBuilder {
     bool running = false, ready = false, started = false, waiting = false, none = false;
     bool exited = false;  // Now, or before it began to wait.
     bool succeeded = false;
+    bool replaced = false;  // Another one of another definition takes its place.
   };
 
   std::string FullId(const std::string& id) const {
@@ -105,6 +106,7 @@ class StatusBuilder {
     const ContainerProgress progress =
         found == in_.progress.end() ? ContainerProgress() : found->second;
     Seen seen;
+    seen.replaced = newest != nullptr && !newest->id.empty() && newest->id == progress.replaced;
     Json state, last = Json::object();
     const bool runs = newest != nullptr && !newest->lost &&
                       (newest->phase == Phase::kRunning || newest->phase == Phase::kUnknown);
@@ -168,7 +170,7 @@ class StatusBuilder {
     if (failed_init > 0 && in_.restart_policy == "Never") return "Failed";
     size_t waiting = 0, running = 0, stopped = 0, succeeded = 0;
     for (const Seen& seen : main_) {
-      if (seen.running) {
+      if (seen.running || seen.replaced) {
         ++running;
       } else if (seen.exited) {
         ++stopped;

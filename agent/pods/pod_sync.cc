@@ -42,8 +42,9 @@ class Decision {
   }
 
   // True if a container of that role is to run again after `ended`; null: was never there.
-  bool Restarts(bool sidecar, const ContainerState* ended) const {
-    if (sidecar || in_.restart_policy == "Always" || ended == nullptr) return true;
+  bool Restarts(const ContainerRole& role, const ContainerState* ended) const {
+    if (ended != nullptr && ended->id == ProgressOf(role.name).replaced) return true;
+    if (role.sidecar || in_.restart_policy == "Always" || ended == nullptr) return true;
     if (ended->phase == Phase::kCreated) return true;  // It has not had its turn.
     return in_.restart_policy == "OnFailure" && ended->exit_code != 0;
   }
@@ -54,7 +55,7 @@ class Decision {
   void Sandbox() {
     bool any_start = false;
     for (const ContainerRole& role : in_.main) {
-      any_start = any_start || Restarts(false, in_.history->Newest(role.name));
+      any_start = any_start || Restarts(role, in_.history->Newest(role.name));
     }
     // Whatever still lives in an older sandbox would live twice.
     for (const SandboxState& old : in_.observed->sandboxes) {
@@ -72,9 +73,16 @@ class Decision {
   }
 
   // A container that runs: is it to be killed? True if it is, or is being.
-  bool Kill(const ContainerState& container) {
+  bool Kill(const ContainerRole& role, const ContainerState& container) {
     if (in_.killing.count(container.id) > 0) return true;
     const ContainerProgress& progress = ProgressOf(container.name);
+    if (DefinitionChanged(role, container)) {
+      plan_.kill.push_back(
+          {container.id, container.name,
+           absl::StrCat("Container ", container.name, " definition changed, will be restarted"),
+           in_.grace, /*replaced=*/true});
+      return true;
+    }
     if (!progress.unhealthy.has_value()) return false;
     std::string message = progress.unhealthy->message;
     if (in_.restart_policy != "Never") absl::StrAppend(&message, ", will be restarted");
@@ -83,8 +91,9 @@ class Decision {
     return true;
   }
 
-  // Starts `name` now or when its turn comes.
-  void Start(const std::string& name, bool init, const ContainerState* newest) {
+  // Starts `role` now or when its turn comes.
+  void Start(const ContainerRole& role, bool init, const ContainerState* newest) {
+    const std::string& name = role.name;
     const ContainerProgress& progress = ProgressOf(name);
     if (progress.waiting.has_value()) plan_.waiting[name] = *progress.waiting;
     WakeAt(progress.look_again_at);
@@ -98,7 +107,9 @@ class Decision {
       start.next_back_off = newest->next_back_off;
       start.replaces = newest->id;
     } else if (newest != nullptr) {
-      const NextStart next = AfterEnd(newest, in_.back_off);
+      // What failed before says nothing about another definition.
+      const NextStart next = DefinitionChanged(role, *newest) ? AfterEnd(nullptr, in_.back_off)
+                                                              : AfterEnd(newest, in_.back_off);
       // One that ended in the future tells of a clock that was set back, not of a wait.
       if (next.at > in_.now && next.at - next.delay <= in_.now) {
         plan_.waiting[name] = {"CrashLoopBackOff", absl::StrCat("back-off ", GoDuration(next.delay),
@@ -123,28 +134,29 @@ class Decision {
       const ContainerState* here = in_.history->NewestIn(role.name, sandbox_id_);
       if (role.sidecar) {
         if (here != nullptr && Runs(*here)) {
-          if (Kill(*here) || ProgressOf(role.name).busy || !ProgressOf(role.name).started) {
+          if (Kill(role, *here) || ProgressOf(role.name).busy || !ProgressOf(role.name).started) {
             blocked = true;
           }
         } else if (!blocked || here != nullptr) {
           // One that had its turn is kept alive, whatever the others do. When all is
           // over the pod is, and nobody asks for it any more.
-          Start(role.name, true, in_.history->Newest(role.name));
+          Start(role, true, in_.history->Newest(role.name));
           blocked = true;
         }
         continue;
       }
       if (initialized || blocked) continue;
       if (here != nullptr && Runs(*here)) {
-        Kill(*here);
         blocked = true;
+        // One that is at work when its definition changes ends by itself, as in Kubernetes.
+        if (!DefinitionChanged(role, *here)) Kill(role, *here);
       } else if (here == nullptr || here->phase == Phase::kCreated) {
-        Start(role.name, true, in_.history->Newest(role.name));
+        Start(role, true, in_.history->Newest(role.name));
         blocked = true;
       } else if (here->exit_code != 0) {
         blocked = true;
         if (in_.restart_policy == "Never") return false;  // The pod has failed.
-        Start(role.name, true, here);
+        Start(role, true, here);
       }
     }
     return initialized || !blocked;
@@ -154,9 +166,9 @@ class Decision {
     for (const ContainerRole& role : in_.main) {
       const ContainerState* newest = in_.history->Newest(role.name);
       if (newest != nullptr && Runs(*newest)) {
-        Kill(*newest);
-      } else if (Restarts(false, newest)) {
-        Start(role.name, false, newest);
+        Kill(role, *newest);
+      } else if (Restarts(role, newest)) {
+        Start(role, false, newest);
       }
     }
   }
@@ -218,6 +230,10 @@ class Decision {
 };
 
 }  // namespace
+
+bool DefinitionChanged(const ContainerRole& role, const ContainerState& container) {
+  return !container.made_of.empty() && container.made_of != role.image;
+}
 
 SyncPlan DecideNext(const SyncInput& input) { return Decision(input).Make(); }
 

@@ -46,6 +46,7 @@ struct ContainerProgress {
     std::optional<absl::Duration> grace;
   };
   std::optional<Unhealthy> unhealthy;  // A probe or a hook says: kill it.
+  std::string replaced;  // Id of the container that is killed because its definition changed.
 };
 
 struct SyncInput {
@@ -70,6 +71,7 @@ struct KillAction {
   std::string id, name;
   std::string message;  // Of the event Killing.
   absl::Duration grace;
+  bool replaced = false;  // Its definition changed: another one follows, whatever the policy.
 };
 
 struct StartAction {
@@ -100,6 +102,9 @@ struct SyncPlan {
            !remove_sandboxes.empty() || create_sandbox.has_value() || !start.empty();
   }
 };
+
+// True if the container's definition is another one than what it was made from.
+bool DefinitionChanged(const ContainerRole& role, const ContainerState& container);
 
 SyncPlan DecideNext(const SyncInput& input);
 

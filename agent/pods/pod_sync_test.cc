@@ -158,6 +158,50 @@ TEST(PodSyncTest, RestartPolicies) {
   }
 }
 
+TEST(PodSyncTest, AnotherImageIsAnotherContainer) {
+  // A pod whose containers were made from "old", where its spec says "image".
+  const auto pod = [](const char* policy) {
+    World world = World().Policy(policy).Sidecar("s").Init("i").Main("a").Main("b").Box();
+    world.Add("s", Phase::kRunning).made_of = "image";
+    world.Add("i", Phase::kExited).made_of = "image";
+    world.Add("a", Phase::kRunning).made_of = "old";
+    world.Add("b", Phase::kRunning).made_of = "image";
+    return world;
+  };
+  World world = pod("Always");
+  EXPECT_EQ(world.Line(), "kill a-0");
+  EXPECT_EQ(world.Plan().kill[0].message, "Container a definition changed, will be restarted");
+  EXPECT_TRUE(world.Plan().kill[0].replaced);
+  world.in().killing = {"a-0"};
+  EXPECT_EQ(world.Line(), "");
+  // So is a sidecar; an init container that is done is not done again.
+  World sidecar = World().Sidecar("s").Init("i").Main("a").Box().Runs("a");
+  sidecar.Add("s", Phase::kRunning).made_of = "old";
+  sidecar.Add("i", Phase::kExited).made_of = "old";
+  EXPECT_EQ(sidecar.Line(), "kill s-0");
+  World init = World().Init("i").Main("a").Box();
+  init.Add("i", Phase::kRunning).made_of = "old";
+  EXPECT_EQ(init.Line(), "");
+  // What it was made from is not known: an agent before this one made it.
+  EXPECT_EQ(World().Main("a").Box().Runs("a").Line(), "");
+}
+
+TEST(PodSyncTest, WhatIsReplacedComesBackWhateverThePolicyAndAtOnce) {
+  for (const char* policy : {"Always", "OnFailure", "Never"}) {
+    World world = World().Policy(policy).Main("a").Box();
+    ContainerState& ended = world.Add("a", Phase::kExited, 0, 3);
+    ended.made_of = "old";
+    ended.next_back_off = absl::Minutes(5);
+    world.in().progress["a"].replaced = "a-3";
+    EXPECT_EQ(world.Line(), "start a#4") << policy;
+    EXPECT_EQ(world.Plan().start[0].next_back_off, absl::ZeroDuration());
+  }
+  // It ended by itself before its definition changed.
+  World done = World().Policy("Never").Main("a").Box();
+  done.Add("a", Phase::kExited).made_of = "old";
+  EXPECT_EQ(done.Line(), "");
+}
+
 TEST(PodSyncTest, CrashLoopWaitsAndSaysHowLong) {
   World world = World().Main("a").Box();
   ContainerState& ended = world.Add("a", Phase::kExited, 1, 2);

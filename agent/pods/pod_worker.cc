@@ -150,6 +150,7 @@ PodWorker::Outcome PodWorker::Sync(const ObjectPtr& object, bool removed,
       return outcome;
     }
     outcome.wake_at = std::min(view.plan.wake_at, view.deadline_at);
+    UpdateMetadata(view, &outcome);
     // What the phase forbids by now is decided anew.
     if (!just_over && !Act(view, &outcome)) return outcome;
   }
@@ -188,13 +189,20 @@ void PodWorker::Look(View* view) {
 }
 
 void PodWorker::LookAtContainer(View* view, const Container& container, bool init) {
-  ContainerProgress progress = s_.images->Progress(uid_, container.name);
+  ContainerProgress progress = s_.images->Progress(uid_, container.name, container.image);
   const ContainerState* newest = view->history.Newest(container.name);
   const bool runs =
       newest != nullptr && !newest->lost && newest->phase == ContainerState::Phase::kRunning;
   {
     absl::MutexLock lock(&mu_);
     Memory& memory = memory_[container.name];
+    if (memory.image != container.image) {
+      memory.image = container.image;
+      memory.waiting.reset();
+      memory.retry_at = absl::InfinitePast();
+      memory.delay = absl::ZeroDuration();
+    }
+    progress.replaced = memory.replaced;
     if (memory.waiting.has_value() && !progress.waiting.has_value()) {
       progress.waiting = memory.waiting;
       progress.retry_at = memory.retry_at;

@@ -59,6 +59,8 @@ class PodWorker : public std::enable_shared_from_this<PodWorker> {
     std::string hook_runs_for;  // Id of the container whose postStart hook runs.
     std::string hook_failed_for;
     std::string back_off_told_for;
+    std::string replaced;  // Id of the container that ends because its definition changed.
+    std::string image;     // What `waiting` and `delay` are about.
   };
   struct View;  // One look at the pod.
 
@@ -81,6 +83,8 @@ class PodWorker : public std::enable_shared_from_this<PodWorker> {
   void RunPostStart(const View& view, const Container& container, bool init, const std::string& id);
   absl::Status Finish(const View& view);
   void TellBackOff(const View& view);
+  // Brings labels and annotations to the pod's downwardAPI volumes.
+  void UpdateMetadata(const View& view, Outcome* outcome);
 
   const Container* Find(const std::string& name, bool* init) const;
   ProbeTarget TargetOf(const View& view, const Container& container, const std::string& id) const;
@@ -99,6 +103,7 @@ class PodWorker : public std::enable_shared_from_this<PodWorker> {
   absl::Time sandbox_retry_at_ = absl::InfinitePast();
   absl::Duration sandbox_delay_ = absl::ZeroDuration();
   bool sandbox_change_told_ = false;
+  std::string metadata_told_;  // The sandbox, labels and annotations of the last UpdatePod.
 
   mutable absl::Mutex mu_;
   std::map<std::string, Memory> memory_ ABSL_GUARDED_BY(mu_);

@@ -4,6 +4,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "agent/pods/lifecycle_hooks.h"
+#include "agent/pods/pod_objects.h"
 #include "agent/pods/pod_worker.h"
 #include "agent/pods/pod_worker_view.h"
 #include "base/log.h"
@@ -49,6 +50,10 @@ void PodWorker::Kill(const View& view) {
       request.target.container_name = kill.name;
     }
     request.field_path = FieldPath(kill.name, init);
+    if (kill.replaced) {
+      absl::MutexLock lock(&mu_);
+      memory_[kill.name].replaced = kill.id;
+    }
     s_.killer->Kill(request);
   }
 }
@@ -115,6 +120,7 @@ void PodWorker::StartContainer(const View& view, const StartAction& action) {
   wanted.field_path = FieldPath(container->name, init);
   wanted.image = container->image;
   wanted.policy = container->image_pull_policy;
+  wanted.pull_secrets = pod_->spec.image_pull_secrets;
   wanted.sandbox_config = starter_.SandboxConfig(*pod_, sandbox->attempt);
   const std::optional<ImageFacts> image = s_.images->Take(wanted);
   if (!image.has_value()) return;
@@ -161,6 +167,28 @@ void PodWorker::RunPostStart(const View& view, const Container& container, bool 
     }
     s_.wake(uid_);
   });
+}
+
+void PodWorker::UpdateMetadata(const View& view, Outcome* outcome) {
+  const SandboxState* sandbox = view.observed.ReadySandbox();
+  if (sandbox == nullptr || view.input.ending || !pod_->traits.has_volumes ||
+      !TellsOfMetadata(pod_->spec)) {
+    return;
+  }
+  const Pod& spec = pod_->spec;
+  // Told once by each agent: the one before may have died before it did.
+  const std::string now = ToText(Json::array({sandbox->id, spec.labels, spec.annotations}));
+  if (now == metadata_told_) return;
+  const absl::Status status = s_.runtime->UpdatePod(sandbox->id, spec.labels, spec.annotations);
+  // A runtime that cannot do it is not asked again.
+  if (status.ok() || absl::IsUnimplemented(status)) {
+    metadata_told_ = now;
+    return;
+  }
+  outcome->wake_at = std::min(outcome->wake_at, s_.clock->Now() + kSoon);
+  if (absl::IsCancelled(status)) return;
+  LogWarn("a pod's volumes do not tell of its labels and annotations",
+          {{"pod", view.input.full_name}, {"error", status}});
 }
 
 absl::Status PodWorker::Finish(const View& view) {

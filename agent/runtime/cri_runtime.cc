@@ -118,6 +118,16 @@ class CriRuntime : public PodRuntime {
         client_.Runtime(&RuntimeService::Stub::RemoveContainer, request, kTimeout).status());
   }
 
+  absl::Status UpdatePod(const std::string& sandbox_id,
+                         const std::map<std::string, std::string>& labels,
+                         const std::map<std::string, std::string>& annotations) override {
+    crisp::volumes::v1::UpdatePodRequest request;
+    request.set_sandbox_id(sandbox_id);
+    request.mutable_labels()->insert(labels.begin(), labels.end());
+    request.mutable_annotations()->insert(annotations.begin(), annotations.end());
+    return Gone(client_.Volumes(&Volumes::Stub::UpdatePod, request).status());
+  }
+
   absl::StatusOr<ExecResult> ExecSync(const std::string& id,
                                       const std::vector<std::string>& command,
                                       absl::Duration timeout) override {
@@ -145,9 +155,14 @@ class CriRuntime : public PodRuntime {
     return facts;
   }
   absl::StatusOr<std::string> PullImage(const std::string& image,
+                                        const std::optional<RegistryCredentials>& credentials,
                                         const runtime::v1::PodSandboxConfig& pod) override {
     runtime::v1::PullImageRequest request;
     request.mutable_image()->set_image(image);
+    if (credentials.has_value()) {
+      request.mutable_auth()->set_username(credentials->username);
+      request.mutable_auth()->set_password(credentials->password);
+    }
     *request.mutable_sandbox_config() = pod;
     // As long as the runtime sees progress; it ends a pull that has none.
     CRISP_ASSIGN_OR_RETURN(const auto reply, client_.Image(&ImageService::Stub::PullImage, request,

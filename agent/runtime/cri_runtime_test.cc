@@ -77,7 +77,12 @@ TEST_F(CriRuntimeTest, WhatIsGoneIsStoppedAndRemoved) {
 TEST_F(CriRuntimeTest, ImagesAndCommands) {
   ASSERT_OK_AND_ASSIGN(std::optional<ImageFacts> image, runtime_->ImageStatus("busybox"));
   EXPECT_FALSE(image.has_value());
-  ASSERT_OK_AND_ASSIGN(const std::string ref, runtime_->PullImage("busybox", config_));
+  ASSERT_OK_AND_ASSIGN(const std::string ref,
+                       runtime_->PullImage("busybox", std::nullopt, config_));
+  EXPECT_FALSE(node_.pull_request().has_auth());
+  ASSERT_OK(runtime_->PullImage("busybox", RegistryCredentials{"me", "secret"}, config_));
+  EXPECT_EQ(node_.pull_request().auth().username(), "me");
+  EXPECT_EQ(node_.pull_request().auth().password(), "secret");
   ASSERT_OK_AND_ASSIGN(image, runtime_->ImageStatus(ref));
   EXPECT_EQ(image->id, ref);
   runtime::v1::ExecSyncResponse reply;
@@ -103,7 +108,8 @@ TEST_F(CriRuntimeTest, WithoutAStreamOfEventsWatchSaysSo) {
 
 TEST_F(CriRuntimeTest, AfterCancelAllNothingIsWaitedFor) {
   runtime_->CancelAll();
-  EXPECT_THAT(runtime_->PullImage("busybox", config_), StatusIs(absl::StatusCode::kCancelled));
+  EXPECT_THAT(runtime_->PullImage("busybox", std::nullopt, config_),
+              StatusIs(absl::StatusCode::kCancelled));
   EXPECT_OK(runtime_->Watch([] {}, [](const std::string&) {}));
   // Somebody else's calls go on.
   runtime::v1::VersionRequest request;

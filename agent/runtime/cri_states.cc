@@ -44,6 +44,10 @@ ContainerState Common(const Message& message) {
   out.created_at = ToTime(message.created_at());
   out.restart_count = static_cast<int>(std::min<int64_t>(
       NumberAt(message, kRestartCountAnnotation, message.metadata().attempt()), INT32_MAX - 1));
+  if (const auto found = message.annotations().find(kImageAnnotation);
+      found != message.annotations().end()) {
+    out.made_of = found->second;
+  }
   out.next_back_off = absl::Milliseconds(NumberAt(message, kBackOffAnnotation, 0));
   return out;
 }

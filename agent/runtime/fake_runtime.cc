@@ -6,6 +6,7 @@
 #include "absl/strings/match.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 #include "absl/time/clock.h"
 #include "agent/pod_config.h"
 
@@ -129,6 +130,10 @@ class FakeRuntime : public PodRuntime {
     held.state.created_at = absl::Now();
     held.state.image = config.image().user_specified_image();
     held.state.image_id = config.image().image();
+    if (const auto made_of = config.annotations().find(kImageAnnotation);
+        made_of != config.annotations().end()) {
+      held.state.made_of = made_of->second;
+    }
     const auto delay = config.annotations().find(kBackOffAnnotation);
     int64_t ms = 0;
     if (delay != config.annotations().end() && absl::SimpleAtoi(delay->second, &ms)) {
@@ -174,6 +179,15 @@ class FakeRuntime : public PodRuntime {
     return absl::OkStatus();
   }
 
+  absl::Status UpdatePod(const std::string& sandbox_id,
+                         const std::map<std::string, std::string>& labels,
+                         const std::map<std::string, std::string>&) override {
+    absl::MutexLock lock(&node_.mu_);
+    return node_.Enter(
+        "UpdatePod",
+        absl::StrCat(sandbox_id, ":", absl::StrJoin(labels, ",", absl::PairFormatter("="))));
+  }
+
   absl::StatusOr<ExecResult> ExecSync(const std::string& id, const std::vector<std::string>&,
                                       absl::Duration) override {
     std::function<absl::StatusOr<ExecResult>(const std::string&)> exec;
@@ -199,9 +213,18 @@ class FakeRuntime : public PodRuntime {
     return facts;
   }
   absl::StatusOr<std::string> PullImage(const std::string& image,
+                                        const std::optional<RegistryCredentials>& credentials,
                                         const runtime::v1::PodSandboxConfig&) override {
     absl::MutexLock lock(&node_.mu_);
-    if (absl::Status s = node_.Enter("PullImage", image); !s.ok()) return s;
+    const std::string who = credentials.has_value() ? credentials->username : "";
+    if (absl::Status s =
+            node_.Enter("PullImage", who.empty() ? image : absl::StrCat(image, " as ", who));
+        !s.ok()) {
+      return s;
+    }
+    if (!node_.login_.username.empty() && credentials != node_.login_) {
+      return absl::UnknownError(absl::StrCat("401 Unauthorized for \"", who, "\""));
+    }
     node_.images_.insert(image);
     return image;
   }
@@ -220,6 +243,11 @@ std::unique_ptr<PodRuntime> FakeNodeState::Connect() { return std::make_unique<F
 void FakeNodeState::AddImage(const std::string& image) {
   absl::MutexLock lock(&mu_);
   images_.insert(image);
+}
+
+void FakeNodeState::NeedsLogin(const RegistryCredentials& credentials) {
+  absl::MutexLock lock(&mu_);
+  login_ = credentials;
 }
 
 void FakeNodeState::ExitsAtOnce(const std::string& container, int code) {

@@ -29,6 +29,8 @@ class FakeNodeState {
   std::unique_ptr<PodRuntime> Connect();
 
   void AddImage(const std::string& image);
+  // The registry gives images to nobody else.
+  void NeedsLogin(const RegistryCredentials& credentials);
   // Containers of that name exit with `code` as soon as they are started.
   void ExitsAtOnce(const std::string& container, int code);
   void RunsAgain(const std::string& container);
@@ -75,6 +77,7 @@ class FakeNodeState {
   std::map<std::string, Box> boxes_ ABSL_GUARDED_BY(mu_);
   std::map<std::string, Held> containers_ ABSL_GUARDED_BY(mu_);
   std::set<std::string> images_ ABSL_GUARDED_BY(mu_);
+  RegistryCredentials login_ ABSL_GUARDED_BY(mu_);
   std::map<std::string, int> exits_ ABSL_GUARDED_BY(mu_);
   std::map<std::string, absl::Status> failures_ ABSL_GUARDED_BY(mu_);
   std::function<absl::StatusOr<ExecResult>(const std::string&)> exec_ ABSL_GUARDED_BY(mu_);

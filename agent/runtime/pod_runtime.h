@@ -10,6 +10,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
@@ -19,6 +20,7 @@
 #include "absl/time/time.h"
 #include "agent/runtime/image_facts.h"
 #include "agent/runtime/pod_state.h"
+#include "agent/runtime/registry_credentials.h"
 
 namespace runtime::v1 {
 class ContainerConfig;
@@ -68,6 +70,12 @@ class PodRuntime {
   virtual absl::Status StopContainer(const std::string& id, absl::Duration grace) = 0;
   virtual absl::Status RemoveContainer(const std::string& id) = 0;
 
+  // The pod's downwardAPI files tell of these labels and annotations from now on. OK if it has
+  // no such files; Unimplemented if the runtime cannot do it.
+  virtual absl::Status UpdatePod(const std::string& sandbox_id,
+                                 const std::map<std::string, std::string>& labels,
+                                 const std::map<std::string, std::string>& annotations) = 0;
+
   // DeadlineExceeded if the command did not end in time; a non-zero exit is a result.
   virtual absl::StatusOr<ExecResult> ExecSync(const std::string& id,
                                               const std::vector<std::string>& command,
@@ -75,9 +83,10 @@ class PodRuntime {
 
   // nullopt if the node does not have it.
   virtual absl::StatusOr<std::optional<ImageFacts>> ImageStatus(const std::string& image) = 0;
-  // Returns what ImageStatus takes.
-  virtual absl::StatusOr<std::string> PullImage(const std::string& image,
-                                                const runtime::v1::PodSandboxConfig& pod) = 0;
+  // Returns what ImageStatus takes. Without `credentials` the runtime uses its own, if it has any.
+  virtual absl::StatusOr<std::string> PullImage(
+      const std::string& image, const std::optional<RegistryCredentials>& credentials,
+      const runtime::v1::PodSandboxConfig& pod) = 0;
 };
 
 }  // namespace crisp::agent

@@ -35,6 +35,8 @@ struct ContainerState {
   std::string reason, message;
   std::string image, image_id;
   std::string log_path;
+  // The image in its definition when it was made, as it stood there; empty if nobody knows.
+  std::string made_of;
   // What to wait before the next start if this one does not run for long.
   absl::Duration next_back_off = absl::ZeroDuration();
   // Known from the pod's status alone: the runtime has it no more.

@@ -274,7 +274,8 @@ bool StaticPods::Reconcile(Source* source) {
             : Annotation(*found->second, kStaticHash) == Annotation(*pod, kStaticHash)) {
       continue;
     }
-    const int64_t grace = NumberAt(*pod, "spec.terminationGracePeriodSeconds", 30);
+    int64_t grace = NumberAt(*pod, "spec.terminationGracePeriodSeconds", 30);
+    if (grace < 0) grace = 1;  // As Kubernetes takes it.
     const auto marked = store_.Update(key, [&](Json& object) {
       if (UidOf(object) != UidOf(*pod)) return absl::AbortedError("another one by now");
       object["metadata"]["deletionTimestamp"] = Timestamp(clock_.Now() + absl::Seconds(grace));

@@ -21,7 +21,11 @@ namespace asio = boost::asio;
 using asio::ip::tcp;
 using boost::system::error_code;
 
-constexpr char kProtocol[] = "v4.channel.k8s.io";
+// v5 tells either side when the other has ended its sending; crispd speaks it for this, too.
+constexpr char kV5[] = "v5.channel.k8s.io";
+constexpr char kProtocols[] = "v5.channel.k8s.io, v4.channel.k8s.io";
+constexpr unsigned char kEndOfChannel = 255;
+// Without v5: how long an answer may still be on its way.
 constexpr auto kAfterLocalEnd = std::chrono::seconds(5);
 constexpr auto kAcceptAgain = std::chrono::milliseconds(100);
 
@@ -33,9 +37,9 @@ class Connection : public std::enable_shared_from_this<Connection> {
       : local_(std::move(local)), socket_(io), quiet_(io), on_error_(std::move(on_error)) {}
 
   void Start(const std::string& url) {
-    if (const auto chosen = ConnectWebSocket(url, kProtocol, &socket_); !chosen.ok()) {
-      return on_error_(chosen.status());
-    }
+    const auto chosen = ConnectWebSocket(url, kProtocols, &socket_);
+    if (!chosen.ok()) return on_error_(chosen.status());
+    tells_end_ = *chosen == kV5;
     ReadLocal();
     ReadRemote();
   }
@@ -55,7 +59,21 @@ class Connection : public std::enable_shared_from_this<Connection> {
 
   void OnLocalEnd() {
     local_ended_ = true;
-    AwaitQuiet();
+    if (!tells_end_) return AwaitQuiet();
+    if (remote_ended_) return Close();
+    from_local_[0] = static_cast<char>(kEndOfChannel);
+    from_local_[1] = 0;  // The channel that ends.
+    socket_.async_write(asio::buffer(from_local_, 2),
+                        [self = shared_from_this()](const error_code&, size_t) {});
+  }
+
+  // The pod will send no more; what the local side still has goes on.
+  void OnRemoteEnd() {
+    remote_ended_ = true;
+    if (local_ended_) return Close();
+    error_code ignored;
+    local_.shutdown(tcp::socket::shutdown_send, ignored);
+    NextRemote();
   }
 
   void AwaitQuiet() {
@@ -76,6 +94,9 @@ class Connection : public std::enable_shared_from_this<Connection> {
     const absl::string_view message(static_cast<const char*>(buffer_.data().data()),
                                     buffer_.size());
     const size_t channel = message.empty() ? 2 : static_cast<unsigned char>(message[0]);
+    if (channel == kEndOfChannel && tells_end_) {
+      return message.substr(1) == absl::string_view("\0", 1) ? OnRemoteEnd() : NextRemote();
+    }
     if (channel > 1) return NextRemote();
     absl::string_view bytes = message.substr(1);
     // Each channel begins with the port's number.
@@ -87,7 +108,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
       on_error_(absl::UnavailableError(bytes));
       return Close();
     }
-    if (local_ended_) AwaitQuiet();
+    if (local_ended_ && !tells_end_) AwaitQuiet();
     asio::async_write(local_, asio::buffer(bytes.data(), bytes.size()),
                       [self = shared_from_this()](const error_code& error, size_t) {
                         error ? self->Close() : self->NextRemote();
@@ -114,7 +135,8 @@ class Connection : public std::enable_shared_from_this<Connection> {
   boost::beast::flat_buffer buffer_;
   char from_local_[32 << 10];
   size_t heads_[2] = {2, 2};
-  bool local_ended_ = false;
+  bool tells_end_ = false;
+  bool local_ended_ = false, remote_ended_ = false;
 };
 
 }  // namespace

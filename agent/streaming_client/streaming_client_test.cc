@@ -294,6 +294,43 @@ TEST(PortForwardTest, CarriesConnections) {
   EXPECT_EQ(connections, 2);
 }
 
+TEST(PortForwardTest, EitherSideEndsItsSendingByItself) {
+  Server server("v5.channel.k8s.io", [](Stream& stream) {
+    Send(stream, std::string("\x00\x50\x00", 3));
+    Send(stream, std::string("\x01\x50\x00", 3));
+    std::string all;
+    for (std::string message = Receive(stream); message[0] == 0; message = Receive(stream)) {
+      all += message.substr(1);
+    }
+    // The local side has ended, and waits for an answer to all of it.
+    Send(stream, std::string(1, '\0') + "answer to " + all);
+    Send(stream, std::string("\xff\x01", 2));
+    Send(stream, std::string("\xff\x00", 2));
+    (void)Receive(stream);
+  });
+  PortForwarder forwarder(
+      {.url = [&](uint16_t) { return server.url(); },
+       .on_connection = [](uint16_t) {},
+       .on_error = [](uint16_t, const absl::Status& status) { ADD_FAILURE() << status; }});
+  ASSERT_OK_AND_ASSIGN(const uint16_t port, forwarder.Listen("127.0.0.1", 0, 80));
+  std::thread runner([&] { forwarder.Run(false); });
+  for (int i = 0; i < 2; ++i) {
+    asio::io_context io;
+    tcp::socket socket(io);
+    boost::system::error_code error;
+    socket.connect({asio::ip::address_v4::loopback(), port}, error);
+    ASSERT_FALSE(error) << error.message();
+    asio::write(socket, asio::buffer(std::string("all of it")), error);
+    socket.shutdown(tcp::socket::shutdown_send, error);
+    std::string answer;
+    asio::read(socket, asio::dynamic_buffer(answer), error);
+    EXPECT_EQ(answer, "answer to all of it");
+  }
+  EXPECT_EQ(server.asked, "v5.channel.k8s.io, v4.channel.k8s.io");
+  forwarder.Stop();
+  runner.join();
+}
+
 TEST(PortForwardTest, ErrorsAreSaidAndTheNextConnectionServed) {
   Server server(kV4, [](Stream& stream) {
     Send(stream, std::string("\x00\x50\x00", 3));

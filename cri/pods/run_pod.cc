@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "absl/cleanup/cleanup.h"
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "base/failpoint.h"
 #include "base/ids.h"
@@ -276,8 +277,13 @@ volumes::PodIdentity PodIdentityOf(const PodContext& context, const Pod& pod) {
   identity.ns = config.metadata().namespace_();
   identity.uid = config.metadata().uid();
   identity.node_name = context.node_name;
-  identity.labels.insert(config.labels().begin(), config.labels().end());
-  identity.annotations.insert(config.annotations().begin(), config.annotations().end());
+  // What kubelet and our own callers add for the runtime is not the pod's.
+  for (const auto& [key, value] : config.labels()) {
+    if (!absl::StartsWith(key, "io.kubernetes.pod.")) identity.labels[key] = value;
+  }
+  for (const auto& [key, value] : config.annotations()) {
+    if (!absl::StartsWith(key, "io.crisp.")) identity.annotations[key] = value;
+  }
   if (const auto found = config.annotations().find(kFsGroupAnnotation);
       found != config.annotations().end()) {
     if (const auto gid = ParseId(kFsGroupAnnotation, found->second); gid.ok()) {

@@ -76,4 +76,8 @@ std::string ChannelMessage(const WebSocketProtocol& protocol, uint8_t channel,
   return message;
 }
 
+std::string CloseMessage(uint8_t channel) {
+  return {static_cast<char>(kCloseChannel), static_cast<char>(channel)};
+}
+
 }  // namespace crisp::cri

@@ -50,6 +50,8 @@ class ChannelDecoder {
 // A message of ours, without WebSocket's own framing.
 std::string ChannelMessage(const WebSocketProtocol& protocol, uint8_t channel,
                            absl::string_view data);
+// v5's message that a channel has ended.
+std::string CloseMessage(uint8_t channel);
 
 }  // namespace crisp::cri
 

@@ -62,8 +62,10 @@ std::optional<WebSocketProtocol> ChooseWebSocketProtocol(StreamKind kind,
       chosen.spdy_tunnel = true;
       return chosen;
     }
-    if (kind != StreamKind::kPortForward && name == kV5) {
+    // Kubernetes has v5 for commands alone; a port-forward gets from it what it needs most.
+    if (name == kV5) {
       chosen.status_json = chosen.half_close = true;
+      chosen.tells_close = kind == StreamKind::kPortForward;
       return chosen;
     }
     if (name == kV1 || name == kV4 || name == kV1Base64 || name == kV4Base64) {

@@ -33,7 +33,8 @@ struct WebSocketProtocol {
   std::string name;  // Empty: the client asked for none, and gets the plain channels.
   bool base64 = false;
   bool status_json = false;
-  bool half_close = false;  // v5
+  bool half_close = false;   // v5
+  bool tells_close = false;  // v5 of a port-forward: so do we.
   bool spdy_tunnel = false;
 };
 

@@ -47,7 +47,9 @@ TEST(ProtocolTest, WebSocketForms) {
   EXPECT_FALSE(ChooseWebSocketProtocol(StreamKind::kExec, {"SPDY/3.1+portforward.k8s.io"}));
   EXPECT_TRUE(ChooseWebSocketProtocol(StreamKind::kPortForward, {"SPDY/3.1+portforward.k8s.io"})
                   ->spdy_tunnel);
-  EXPECT_FALSE(ChooseWebSocketProtocol(StreamKind::kPortForward, {"v5.channel.k8s.io"}));
+  const auto forward = ChooseWebSocketProtocol(StreamKind::kPortForward, {"v5.channel.k8s.io"});
+  EXPECT_TRUE(forward->half_close && forward->tells_close);
+  EXPECT_FALSE(v5->tells_close);
   EXPECT_TRUE(ChooseWebSocketProtocol(StreamKind::kPortForward, {"v4.channel.k8s.io"}));
 }
 

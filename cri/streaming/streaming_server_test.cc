@@ -417,6 +417,24 @@ TEST_F(StreamingServerTest, PortsAreForwardedOverChannels) {
   EXPECT_THAT(none.Upgrade(WebSocketUpgrade(kV4), "GET"), StartsWith("HTTP/1.1 400"));
 }
 
+TEST_F(StreamingServerTest, EitherEndOfAForwardEndsByItselfInV5) {
+  Echo echo;
+  TestSocket socket(Url(StreamKind::kPortForward, {}, {echo.port()}));
+  socket.Upgrade(WebSocketUpgrade("v5.channel.k8s.io"), "GET");
+  TestWebSocket ws(&socket);
+  (void)ws.Next();
+  (void)ws.Next();
+  ws.Message(std::string("\0hello", 6));
+  ws.Message(std::string("\xff\0", 2));
+  // What was sent comes back, and after it the pod's own end, without a wait.
+  std::string all;
+  for (std::string frame = ws.Next(); !frame.empty(); frame = ws.Next()) {
+    if (frame == std::string("2\xff\0", 3)) break;
+    all += frame.substr(2);
+  }
+  EXPECT_EQ(all, "HELLO");
+}
+
 TEST_F(StreamingServerTest, AbortedSessionsLeaveNothing) {
   const auto count = [](const char* directory) {
     return std::distance(std::filesystem::directory_iterator(directory),

@@ -51,8 +51,8 @@ class Channel : public ClientStream {
   Channel(const std::shared_ptr<Channels>& owner, uint8_t number);
 
   void AsyncWrite(std::string data, WriteHandler handler) override;
-  // The protocol has no words for these from our side.
-  void CloseWrite() override {}
+  void CloseWrite() override;
+  // The protocol has no word for this from our side.
   void Reset() override { Fail(absl::UnavailableError("the channel is closed")); }
 
  private:
@@ -60,6 +60,7 @@ class Channel : public ClientStream {
 
   const std::weak_ptr<Channels> owner_;
   const uint8_t number_;
+  bool closed_ = false;  // And the client was told.
 };
 
 class Channels : public WebSocketChannels, public std::enable_shared_from_this<Channels> {
@@ -135,6 +136,13 @@ class Channels : public WebSocketChannels, public std::enable_shared_from_this<C
       return;
     }
     messages_.push_back({ChannelMessage(protocol_, number, data), std::move(done)});
+    WriteNext();
+  }
+
+  // Our side of the channel has ended, where the protocol has a word for it.
+  void TellClosed(uint8_t number) {
+    if (gone_ || !protocol_.tells_close) return;
+    messages_.push_back({CloseMessage(number), [](const absl::Status&) {}});
     WriteNext();
   }
 
@@ -276,6 +284,11 @@ void Channel::AsyncWrite(std::string data, WriteHandler handler) {
   } else {
     asio::post(executor(), [handler = std::move(handler)] { handler(Gone()); });
   }
+}
+
+void Channel::CloseWrite() {
+  if (std::exchange(closed_, true)) return;
+  if (const auto owner = owner_.lock()) owner->TellClosed(number_);
 }
 
 class Tunnel : public ByteTransport, public std::enable_shared_from_this<Tunnel> {

@@ -41,6 +41,7 @@ void VolumesService::AddTo(grpcserver::Methods* methods) {
   CRISP_RPC(GetSecret);
   CRISP_RPC(ListSecrets);
   CRISP_RPC(DeleteSecret);
+  CRISP_RPC(UpdatePod);
 #undef CRISP_RPC
 }
 
@@ -124,6 +125,18 @@ absl::Status VolumesService::DeleteSecret(const volumes::v1::DeleteSecretRequest
   CRISP_ASSIGN_OR_RETURN(auto existed,
                          objects_->DeleteSecret(request.key().namespace_(), request.key().name()));
   response->set_existed(existed);
+  return absl::OkStatus();
+}
+
+absl::Status VolumesService::UpdatePod(const volumes::v1::UpdatePodRequest& request,
+                                       volumes::v1::UpdatePodResponse* response) {
+  if (request.sandbox_id().empty()) return Missing("sandbox_id");
+  CRISP_ASSIGN_OR_RETURN(
+      const bool changed,
+      pods_->UpdateMetadata(request.sandbox_id(),
+                            {request.labels().begin(), request.labels().end()},
+                            {request.annotations().begin(), request.annotations().end()}));
+  response->set_changed(changed);
   return absl::OkStatus();
 }
 

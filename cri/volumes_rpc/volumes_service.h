@@ -42,6 +42,8 @@ class VolumesService {
                            volumes::v1::ListSecretsResponse* response);
   absl::Status DeleteSecret(const volumes::v1::DeleteSecretRequest& request,
                             volumes::v1::DeleteSecretResponse* response);
+  absl::Status UpdatePod(const volumes::v1::UpdatePodRequest& request,
+                         volumes::v1::UpdatePodResponse* response);
 
   uint32_t UpdatePods(volumes::ObjectKind kind, const volumes::v1::ObjectKey& key);
 

@@ -1,5 +1,6 @@
 """The node agent: objects, controllers, the lives of pods, and what survives what."""
 
+import base64
 import json
 import os
 import shutil
@@ -8,8 +9,9 @@ import time
 import unittest
 
 import harness
+import registry
 import tools
-from harness import eventually
+from harness import eventually, image_builder
 
 
 def example_path(name):
@@ -74,6 +76,109 @@ class AgentTest(harness.NodeTest):
         items = self.node.call(harness.RUNTIME + "ListContainers", {}).get("containers", [])
         self.node.ids.update(item["id"] for item in items)
         return [item for item in items if item.get("state") == "CONTAINER_RUNNING"]
+
+
+class PullSecrets(AgentTest):
+    """Against Debian's docker-registry, which wants a password."""
+
+    def setUp(self):
+        super().setUp()
+        self.registry = registry.DockerRegistry(self.node, 5055, htpasswd=registry.HTPASSWD)
+        self.addCleanup(self.registry.stop)
+        image = image_builder.Image([image_builder.busybox_layer()], {"Cmd": ["sh"]})
+        registry.upload(self.node, 5055, "team/app", image, ["1"], auth="puller:open sesame")
+        self.image = "127.0.0.1:5055/team/app:1"
+        self.addCleanup(self.node.call, harness.IMAGE + "RemoveImage", {"image": {"image": self.image}})
+
+    def secret(self, name, where, password):
+        auth = base64.b64encode(f"puller:{password}".encode()).decode()
+        self.apply_text(json.dumps({
+            "apiVersion": "v1", "kind": "Secret", "metadata": {"name": name},
+            "type": "kubernetes.io/dockerconfigjson",
+            "stringData": {".dockerconfigjson": json.dumps({"auths": {where: {"auth": auth}}})},
+        }))  # fmt: skip
+
+    def pod(self, name, *secrets):
+        self.apply_text(json.dumps({
+            "apiVersion": "v1", "kind": "Pod", "metadata": {"name": name},
+            "spec": {"imagePullSecrets": [{"name": secret} for secret in secrets], "terminationGracePeriodSeconds": 1,
+                     "containers": [{"name": "main", "image": self.image, "imagePullPolicy": "Always",
+                                     "command": ["sleep", "1000"]}]},
+        }))  # fmt: skip
+
+    def test_a_private_image_is_pulled_with_the_pods_secret(self):
+        self.pod("none")
+        self.until(lambda: self.events("Failed", "none"), "a failed pull")
+        self.secret("wrong", "127.0.0.1:5055/team", "guess")
+        self.secret("right", "127.0.0.1:5055", "open sesame")
+        self.pod("web", "gone", "wrong", "right")
+        self.wait_ready("web")
+        (event,) = self.events("FailedToRetrieveImagePullSecret", "web")
+        self.assertEqual(
+            event["message"],
+            "Unable to retrieve some image pull secrets (gone); attempting to pull the image may not succeed.",
+        )
+        self.assertNotEqual(self.phase("none"), "Running")
+        for text in (self.node.log_tail(100000), self.node.agent_log_tail(100000), json.dumps(self.objects("events"))):
+            for word in ("open sesame", "guess", base64.b64encode(b"puller:open sesame").decode()):
+                self.assertNotIn(word, text)
+
+
+class Changes(AgentTest):
+    """What Kubernetes lets change of a pod that runs."""
+
+    def pod(self, image):
+        spec = {"restartPolicy": "Never", "terminationGracePeriodSeconds": 1,
+                "containers": [{"name": name, "image": image if name == "main" else "busybox", "imagePullPolicy": "Never",
+                                "command": ["sleep", "1000"]} for name in ("main", "other")]}  # fmt: skip
+        return json.dumps({"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "web"}, "spec": spec})
+
+    def test_another_image_restarts_its_container_alone(self):
+        self.node.import_busybox(("docker.io/library/busybox:2",))
+        self.apply_text(self.pod("busybox"))
+        self.wait_ready("web")
+        before = self.container("web", "other")["containerID"]
+        self.assertIn("configured", self.apply_text(self.pod("busybox:2")).stdout)
+        self.until(lambda: self.container("web").get("restartCount") == 1 and self.container("web")["ready"], "the new container")
+        self.assertIn("busybox:2", self.container("web")["image"])
+        self.assertEqual(self.container("web", "other")["containerID"], before)
+        self.assertEqual(self.phase("web"), "Running")
+        self.assertEqual(
+            [e["message"] for e in self.events("Killing", "web")],
+            ["Container main definition changed, will be restarted"],
+        )
+        refused = self.apply_text(self.pod("busybox:2").replace('"1000"', '"999"'), check=False).stderr
+        self.assertIn('The Pod "web" is invalid: spec: Forbidden: pod updates may not change fields other than', refused)
+
+    def test_an_indexed_job_tells_each_pod_its_index(self):
+        self.apply_text(json.dumps({
+            "apiVersion": "batch/v1", "kind": "Job", "metadata": {"name": "parts"},
+            "spec": {"completions": 3, "parallelism": 2, "completionMode": "Indexed", "template": {"spec": {
+                "restartPolicy": "Never", "containers": [{"name": "main", "image": "busybox", "imagePullPolicy": "Never",
+                    "command": ["sh", "-c", "echo $JOB_COMPLETION_INDEX on $(hostname)"]}]}}},
+        }))  # fmt: skip
+        self.crisp("wait", "job/parts", "--for=condition=Complete", "--timeout=60s")
+        self.assertEqual(self.object("job", "parts")["status"]["completedIndexes"], "0-2")
+        said = [self.crisp("logs", pod["metadata"]["name"]).stdout for pod in self.objects("pods", "-l", "job-name=parts")]
+        self.assertEqual(sorted(said), [f"{index} on parts-{index}\n" for index in range(3)])
+
+    def test_pods_that_keep_apart(self):
+        def alone(name):
+            term = {"topologyKey": "kubernetes.io/hostname", "labelSelector": {"matchLabels": {"app": "db"}}}
+            return json.dumps({
+                "apiVersion": "v1", "kind": "Pod", "metadata": {"name": name, "labels": {"app": "db"}},
+                "spec": {"terminationGracePeriodSeconds": 1,
+                         "affinity": {"podAntiAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": [term]}},
+                         "containers": [{"name": "main", "image": "busybox", "imagePullPolicy": "Never", "command": ["sleep", "1000"]}]},
+            })  # fmt: skip
+
+        self.apply_text(alone("one"))
+        self.wait_ready("one")
+        self.apply_text(alone("two"))
+        self.until(lambda: self.events("FailedScheduling", "two"), "the event")
+        self.assertIn("didn't match pod anti-affinity rules", self.events("FailedScheduling", "two")[0]["message"])
+        self.crisp("delete", "pod", "one", "--grace-period=1")
+        self.wait_ready("two")
 
 
 class Objects(AgentTest):

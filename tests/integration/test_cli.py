@@ -5,6 +5,7 @@ import os
 import pty
 import re
 import select
+import shutil
 import signal
 import subprocess
 import time
@@ -189,9 +190,16 @@ class Streams(CliTest):
         get = f"import urllib.request; print(urllib.request.urlopen('http://127.0.0.1:{port}/x', timeout=10).read().decode(), end='')"
         for _ in range(3):
             self.assertEqual(self.node.in_netns("python3", "-c", get).stdout, "served\n")
+        # One that has ended its sending gets the whole answer, and the end at once.
+        ask = (
+            "import socket, time; s = socket.create_connection(('127.0.0.1', PORT)); began = time.time();"
+            "s.sendall(b'GET /x HTTP/1.0\\r\\n\\r\\n'); s.shutdown(socket.SHUT_WR);"
+            "print(b''.join(iter(lambda: s.recv(4096), b'')).decode().endswith('served\\n'), time.time() - began < 4)"
+        )
+        self.assertEqual(self.node.in_netns("python3", "-c", ask.replace("PORT", port)).stdout, "True True\n")
         forward.send_signal(signal.SIGINT)
         self.assertEqual(forward.wait(timeout=10), 0)
-        self.assertEqual(forward.stdout.read().count(f"Handling connection for {port}\n"), 3)
+        self.assertEqual(forward.stdout.read().count(f"Handling connection for {port}\n"), 4)
         forward.stdout.close()
 
 
@@ -256,6 +264,59 @@ class Node(CliTest):
         environment["PATH"] = os.path.dirname(tools.ours("crisp")) + ":" + environment["PATH"]
         out = subprocess.run(["bash", "-c", script], env=environment, capture_output=True, text=True, timeout=30)
         self.assertEqual(out.stdout, "web\n", out.stderr)
+
+    def shell(self, name, *argv):
+        """What another shell says to a script, or a skip where it is not installed."""
+        if not shutil.which(name):
+            self.skipTest(f"{name} is not installed")
+        environment = dict(self.environment(), HOME=self.node.base)
+        environment["PATH"] = os.path.dirname(tools.ours("crisp")) + ":" + environment["PATH"]
+        done = subprocess.run([name, *argv], env=environment, capture_output=True, text=True, timeout=60)
+        self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
+        return done.stdout
+
+    def test_fish_completes(self):
+        self.apply()
+        for typed, words in (
+            ("crisp ge", "get\n"), ("crisp exec w", "web\n"), ("crisp get po", "pods\n"),
+            ("crisp apply -f /etc/hostn", "/etc/hostname\n"), ("crisp get nothing ", ""),
+        ):  # fmt: skip
+            with self.subTest(typed):
+                script = f'crisp completion fish | source; complete -C "{typed}"'
+                self.assertEqual(self.shell("fish", "--no-config", "-c", script), words)
+
+    def test_zsh_completes(self):
+        """Through a terminal: what is typed with tabs is what zsh's own print says it was."""
+        self.apply()
+        script = r"""
+            zmodload zsh/zpty
+            zpty terminal zsh -f -i
+            until_it_says() {
+              local said part
+              for _ in {1..200}; do
+                while zpty -r -t terminal part; do said+=$part; done
+                [[ $said == *$1* ]] && return 0
+                sleep 0.1
+              done
+              print -r -- "$said"
+              exit 1
+            }
+            zpty -w terminal 'autoload -Uz compinit && compinit -u -D && source <(crisp completion zsh) && echo load""ed'
+            until_it_says loaded
+            zpty -w terminal 'crisp() { if [[ $1 == __complete ]]; then command crisp "$@"; else echo "got:$*:"; fi }'
+            type_and_expect() {
+              zpty -w -n terminal "$1"
+              sleep 1
+              zpty -w -n terminal $'\n'
+              until_it_says "$2"
+            }
+            type_and_expect $'crisp ge\tpo\t' 'got:get pods:'
+            type_and_expect $'crisp exec w\t' 'got:exec web:'
+            type_and_expect $'crisp get nothing \tx' 'got:get nothing x:'
+            type_and_expect $'crisp apply -f /etc/hostn\t' 'got:apply -f /etc/hostname:'
+            echo fine
+        """
+        self.assertEqual(self.shell("zsh", "-f", "-c", script), "fine\n")
 
 
 if __name__ == "__main__":
