@@ -53,7 +53,7 @@ class AppArmor(harness.NodeTest):
             with self.subTest(handler=handler, security=security):
                 container_id = self.started(security, handler, capabilities={"add_capabilities": ["SYS_ADMIN"]})
                 self.assertEqual(self.labels(container_id), ["crisp-default (enforce)"] * 2)
-                result = self.node.exec(container_id, "mount", "-t", "tmpfs", "none", "/mnt", check=False)
+                result = self.node.exec(container_id, "mount", "-t", "tmpfs", "none", "/tmp", check=False)
                 self.assertIn("ermission denied", result.stderr)
                 # What it may do: files of its own, and signals among its own processes.
                 script = "echo written >/file; cat /file; sleep 1000 & kill $! && echo ok"
