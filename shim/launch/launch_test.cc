@@ -37,9 +37,19 @@ class OwnMounts : public ::testing::Environment {
  public:
   void SetUp() override {
     ASSERT_EQ(::unshare(CLONE_NEWNS), 0);
-    for (const unsigned long propagation : {MS_PRIVATE, MS_SHARED}) {
-      ASSERT_EQ(::mount(nullptr, "/", nullptr, MS_REC | propagation, nullptr), 0);
+    ASSERT_EQ(::mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr), 0);
+    // Others' containers and namespaces: who removes the place of a mount takes the mount away
+    // here as well.
+    ASSERT_OK_AND_ASSIGN(const auto mounts, ReadMountInfo("/proc/self/mountinfo"));
+    const std::string needed = absl::StrCat(::testing::TempDir(), "/");
+    for (const MountInfo& mount : mounts) {
+      for (const char* top : {"/tmp/", "/run/", "/var/lib/"}) {
+        if (!absl::StartsWith(mount.mount_point, top)) continue;
+        if (absl::StartsWith(needed, mount.mount_point + "/")) continue;
+        (void)::umount2(mount.mount_point.c_str(), MNT_DETACH | UMOUNT_NOFOLLOW);
+      }
     }
+    ASSERT_EQ(::mount(nullptr, "/", nullptr, MS_REC | MS_SHARED, nullptr), 0);
   }
 };
 [[maybe_unused]] const auto* const kOwnMounts =

@@ -71,13 +71,24 @@ def need_root():
 def own_mounts():
     """A mount table of this process's own, from here on, and of whatever it starts: for suites that
     compare the whole of it, which others on this machine change meanwhile. Everything in it is shared,
-    as systemd's hosts have it, so that what is not kept from propagating shows."""
+    as systemd's hosts have it, so that what is not kept from propagating shows. Without the mounts of
+    others' containers and namespaces: who removes the place of one takes it away here as well."""
     need_root()
     libc = ctypes.CDLL(None, use_errno=True)
     if libc.unshare(0x00020000) != 0:  # CLONE_NEWNS
         raise OSError(ctypes.get_errno(), "unshare")
-    for propagation in ("--make-rprivate", "--make-rshared"):
-        run("mount", propagation, "/")
+    run("mount", "--make-rprivate", "/")
+    with open("/proc/self/mountinfo", encoding="utf-8", errors="replace") as f:
+        points = [line.split()[4] for line in f]
+    needed = [os.path.join(os.path.realpath(path), "") for path in (REPO, _bin_dir(), os.getcwd())]
+    others = [
+        point
+        for point in points
+        if point.startswith(("/tmp/", "/run/", "/var/lib/")) and not any(n.startswith(point + "/") for n in needed)
+    ]
+    if others:
+        run("umount", "--lazy", *others, check=False)
+    run("mount", "--make-rshared", "/")
 
 
 class Failed(AssertionError):

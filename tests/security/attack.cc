@@ -39,6 +39,11 @@ Swapper::~Swapper() {
   ::waitpid(pid_, nullptr, 0);
 }
 
+void ReapEnded() {
+  while (::waitpid(-1, nullptr, WNOHANG) > 0) {
+  }
+}
+
 std::string Listing(const std::string& directory) {
   std::set<std::string> lines;
   for (const auto& entry : std::filesystem::recursive_directory_iterator(directory)) {

@@ -27,6 +27,10 @@ class Swapper {
   pid_t pid_ = -1;
 };
 
+// Reaps the children that have ended: of a launch that failed nobody knows init's pid, and ten
+// thousand zombies slow down all who read /proc.
+void ReapEnded();
+
 // Every path below `directory` with its inode and what it is.
 std::string Listing(const std::string& directory);
 

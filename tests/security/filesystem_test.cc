@@ -90,6 +90,7 @@ TEST(Races, AVolumesDirectoryBecomesALink) {
   {
     const Swapper swapper(bundle.Path("volume/dir"), bundle.Path("volume/link"));
     for (int round = 0; round < Rounds(); ++round) {
+      ReapEnded();
       const RunResult result = RunToEnd(request);
       started += result.status.ok() ? 1 : 0;
       ASSERT_EQ(HostMountsOf(bundle.path()), "") << round;
@@ -129,6 +130,7 @@ TEST(Masks, DoNotUseTheContainersNullDevice) {
   const std::string pattern = *ReadFile("/proc/sys/kernel/core_pattern");
   const Swapper swapper(bundle.Path("dev/null"), bundle.Path("dev/other"));
   for (int round = 0; round < Rounds(); ++round) {
+    ReapEnded();
     const RunResult result = RunToEnd(bundle, spec);
     ASSERT_OK(result.status);
     ASSERT_THAT(result.out, HasSubstr("0\n"));
@@ -164,6 +166,7 @@ TEST(Races, ThePseudoterminalDirectoryBecomesALink) {
   const std::string before = Listing(bundle.Path("dev/fake"));
   const Swapper swapper(bundle.Path("dev/pts"), bundle.Path("dev/swapped"));
   for (int round = 0; round < Rounds(); ++round) {
+    ReapEnded();
     auto container = TestProcess::Create(RequestFor(bundle, spec));
     if (!container.ok()) continue;
     ASSERT_OK_AND_ASSIGN(const auto table,
@@ -192,6 +195,7 @@ TEST(Races, ProcBecomesALinkWhileASysctlIsWritten) {
   int started = 0;
   const Swapper swapper(bundle.Path("rootfs/proc"), bundle.Path("rootfs/link"));
   for (int round = 0; round < Rounds(); ++round) {
+    ReapEnded();
     const RunResult result = RunToEnd(bundle, spec);
     if (result.status.ok()) {
       ++started;
