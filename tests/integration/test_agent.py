@@ -150,6 +150,22 @@ class Changes(AgentTest):
         refused = self.apply_text(self.pod("busybox:2").replace('"1000"', '"999"'), check=False).stderr
         self.assertIn('The Pod "web" is invalid: spec: Forbidden: pod updates may not change fields other than', refused)
 
+    def test_new_labels_are_in_downward_files(self):
+        pod = json.loads(self.pod("busybox"))
+        pod["metadata"]["labels"] = {"app": "one"}
+        pod["spec"]["volumes"] = [{"name": "info", "downwardAPI": {"items": [
+            {"path": "labels", "fieldRef": {"fieldPath": "metadata.labels"}}]}}]  # fmt: skip
+        pod["spec"]["containers"][0]["volumeMounts"] = [{"name": "info", "mountPath": "/info"}]
+        self.apply_text(json.dumps(pod))
+        self.wait_ready("web")
+
+        def labels():
+            return self.crisp("exec", "web", "-c", "main", "--", "cat", "/info/labels").stdout
+
+        self.assertEqual(labels(), 'app="one"')
+        self.crisp("label", "pod", "web", "app=two", "tier=front", "--overwrite")
+        self.until(lambda: labels() == 'app="two"\ntier="front"', "the new labels")
+
     def test_an_indexed_job_tells_each_pod_its_index(self):
         self.apply_text(json.dumps({
             "apiVersion": "batch/v1", "kind": "Job", "metadata": {"name": "parts"},
