@@ -1,6 +1,5 @@
 #include "shim/launch/process_reader.h"
 
-#include <linux/ioprio.h>
 #include <linux/sched.h>
 #include <sched.h>
 #include <sys/resource.h>
@@ -57,11 +56,14 @@ constexpr NamedValue kSchedulerFlags[] = {
     {"SCHED_FLAG_UTIL_CLAMP_MAX", SCHED_FLAG_UTIL_CLAMP_MAX},
 };
 
+// Of linux/ioprio.h, which C++ cannot include in every version: a parameter of an inline
+// function is called class.
 constexpr NamedValue kIoClasses[] = {
-    {"IOPRIO_CLASS_RT", IOPRIO_CLASS_RT},
-    {"IOPRIO_CLASS_BE", IOPRIO_CLASS_BE},
-    {"IOPRIO_CLASS_IDLE", IOPRIO_CLASS_IDLE},
+    {"IOPRIO_CLASS_RT", 1},
+    {"IOPRIO_CLASS_BE", 2},
+    {"IOPRIO_CLASS_IDLE", 3},
 };
+constexpr int kIoClassShift = 13;
 
 template <size_t N>
 const NamedValue* Find(const NamedValue (&table)[N], const std::string& name) {
@@ -169,7 +171,7 @@ absl::Status ReadIoPriority(const Json& json, const std::string& path, std::opti
   } else if (priority < 0 || priority > 7) {
     fields.Fail("priority", "is not between 0 and 7");
   } else {
-    *out = IOPRIO_PRIO_VALUE(known->value, priority);
+    *out = known->value << kIoClassShift | priority;
   }
   return fields.Done();
 }

@@ -1,6 +1,5 @@
 #include "shim/launch/spec_reader.h"
 
-#include <linux/ioprio.h>
 #include <sched.h>
 #include <sys/resource.h>
 
@@ -125,7 +124,7 @@ TEST(ParseSpec, ValuesAreRead) {
   EXPECT_EQ(spec.process.rlimits[0].resource, RLIMIT_NOFILE);
   EXPECT_EQ(spec.process.rlimits[0].hard, RLIM_INFINITY);
   EXPECT_EQ(spec.process.capabilities.bounding, uint64_t{1} | uint64_t{1} << 40);
-  EXPECT_EQ(spec.process.io_priority, static_cast<int>(IOPRIO_PRIO_VALUE(IOPRIO_CLASS_IDLE, 3)));
+  EXPECT_EQ(spec.process.io_priority, 3 << 13 | 3);
   EXPECT_EQ(spec.process.user.uid, 4294967295u);
   EXPECT_EQ(spec.process.user.umask, 63u);
   EXPECT_EQ(spec.seccomp["defaultAction"], "SCMP_ACT_ALLOW");
