@@ -11,6 +11,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <cerrno>
 #include <chrono>
 #include <string>
 #include <thread>
@@ -22,6 +23,7 @@
 #include "api/cri/v1/api.grpc.pb.h"
 #include "api/images/v1/images.grpc.pb.h"
 #include "base/status_matchers.h"
+#include "base/sys.h"
 #include "base/unique_fd.h"
 
 namespace crisp::grpcserver {
@@ -220,6 +222,34 @@ TEST_F(GrpcServerTest, StatusesArriveAsTheyWere) {
   status = runtime_->ExecSync(&throwing_context, {}, &executed);
   EXPECT_EQ(status.error_code(), grpc::StatusCode::INTERNAL);
   EXPECT_EQ(status.error_message(), "a library threw");
+}
+
+TEST_F(GrpcServerTest, EveryCodeAndMessageArrives) {
+  std::atomic<int> code = 0;
+  Serve({{kVersion,
+          Unary<cri::VersionRequest, cri::VersionResponse>([&](const Call&, const auto&, auto*) {
+            return absl::Status(static_cast<absl::StatusCode>(code.load()),
+                                "RunPodSandbox: pull web: no");
+          })}});
+  for (code = 1; code <= 16; ++code) {
+    grpc::ClientContext context;
+    cri::VersionResponse version;
+    const grpc::Status status = runtime_->Version(&context, {}, &version);
+    EXPECT_EQ(static_cast<int>(status.error_code()), code);
+    EXPECT_EQ(status.error_message(), "RunPodSandbox: pull web: no");
+  }
+}
+
+TEST_F(GrpcServerTest, AnErrnoKeepsItsCodeAndItsName) {
+  Serve({{kVersion,
+          Unary<cri::VersionRequest, cri::VersionResponse>([](const Call&, const auto&, auto*) {
+            return ErrnoStatus(ENOENT, "open /run/x");
+          })}});
+  grpc::ClientContext context;
+  cri::VersionResponse version;
+  const grpc::Status status = runtime_->Version(&context, {}, &version);
+  EXPECT_EQ(status.error_code(), grpc::StatusCode::NOT_FOUND);
+  EXPECT_THAT(status.error_message(), HasSubstr("ENOENT"));
 }
 
 TEST_F(GrpcServerTest, RequestsThatAreTooLongOrDoNotParseAreRefused) {

@@ -81,19 +81,29 @@ Method AtHand(F f, Method otherwise) {
   return otherwise;
 }
 
-// `f`: absl::Status(const Call&, const Request&, const Send<Response>&).
-template <typename Request, typename Response, typename F>
-Method ServerStream(F f) {
+// Messages that are bytes already. `f`: absl::Status(const Call&, const Request&, const
+// Send<Message>&).
+template <typename Request, typename F>
+Method EncodedStream(F f) {
   return {.run = [f = std::move(f)](ServerCall& call) -> absl::Status {
     Request request;
     CRISP_RETURN_IF_ERROR(ParseRequest(call.request(), &request));
     absl::Status written;
-    const absl::Status status = f(call.call(), request, [&](const Response& response) {
-      written = call.Write(Serialized(response));
+    const absl::Status status = f(call.call(), request, [&](const Message& message) {
+      written = call.Write(message);
       return written.ok();
     });
     return written.ok() ? status : written;
   }};
+}
+
+// `f`: absl::Status(const Call&, const Request&, const Send<Response>&).
+template <typename Request, typename Response, typename F>
+Method ServerStream(F f) {
+  return EncodedStream<Request>([f = std::move(f)](const Call& call, const Request& request,
+                                                   const Send<Message>& send) {
+    return f(call, request, [&](const Response& response) { return send(Serialized(response)); });
+  });
 }
 
 // `f`: absl::Status(const Call&, const Receive<Request>&, Response*).

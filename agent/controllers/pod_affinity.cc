@@ -24,25 +24,15 @@ Affinity AffinityOf(const Json& spec) {
   return out;
 }
 
-Labels LabelsOf(const Json& object) {
-  Labels out;
-  const Json& labels = At(object, "metadata.labels");
-  if (!labels.is_object()) return out;
-  for (const auto& [key, value] : labels.items()) {
-    if (value.is_string()) out[key] = value.get<std::string>();
-  }
-  return out;
-}
-
 // Whether `term` of a pod in namespace `ns` means `pod`.
 bool Means(const PodAffinityTerm& term, const std::string& ns, const Json& pod) {
-  if (!term.selects || !AllMatch(term.labels, LabelsOf(pod))) return false;
+  if (!term.selects || !AllMatch(term.labels, At(pod, "metadata.labels"))) return false;
   const std::string theirs = TextAt(pod, "metadata.namespace");
   if (std::find(term.namespaces.begin(), term.namespaces.end(), theirs) != term.namespaces.end()) {
     return true;
   }
   if (term.namespace_labels.has_value()) {
-    return AllMatch(*term.namespace_labels, {{kNamespaceName, theirs}});
+    return AllMatch(*term.namespace_labels, Labels{{kNamespaceName, theirs}});
   }
   return term.namespaces.empty() && theirs == ns;
 }
@@ -71,11 +61,10 @@ bool CompanyIsThere(const Affinity& affinity, const Json& pod,
 }  // namespace
 
 bool NodeMatches(const Json& pod_spec, const Json& node) {
-  const Labels labels = LabelsOf(node);
+  const Json& labels = At(node, "metadata.labels");
   if (const Json& wanted = At(pod_spec, "nodeSelector"); wanted.is_object()) {
     for (const auto& [key, value] : wanted.items()) {
-      const auto found = labels.find(key);
-      if (found == labels.end() || found->second != value) return false;
+      if (!labels.is_object() || !labels.contains(key) || labels[key] != value) return false;
     }
   }
   const Affinity affinity = AffinityOf(pod_spec);

@@ -93,6 +93,18 @@ bool AllMatch(const std::vector<Requirement>& requirements, const Labels& labels
   return true;
 }
 
+bool AllMatch(const std::vector<Requirement>& requirements, const nlohmann::json& labels) {
+  for (const Requirement& requirement : requirements) {
+    const std::string* value = nullptr;
+    if (labels.is_object()) {
+      const auto found = labels.find(requirement.key);
+      if (found != labels.end()) value = found->get_ptr<const std::string*>();
+    }
+    if (!requirement.Matches(value)) return false;
+  }
+  return true;
+}
+
 void CheckLabels(ObjectReader& object, const char* field, const Labels& labels) {
   for (const auto& [key, value] : labels) {
     if (const std::string wrong = LabelKeyError(key); !wrong.empty()) {

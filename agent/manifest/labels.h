@@ -32,6 +32,8 @@ struct Requirement {
 
 // True if each is met; so it is if there is none.
 bool AllMatch(const std::vector<Requirement>& requirements, const Labels& labels);
+// The same for labels as an object has them: a map of strings, or nothing.
+bool AllMatch(const std::vector<Requirement>& requirements, const nlohmann::json& labels);
 
 // {app: web}, in the field `name` of `parent`: one kIn each.
 void ReadMatchLabels(ObjectReader& parent, const char* name, std::vector<Requirement>* out);

@@ -33,16 +33,7 @@ Selector Selector::Of(const Json& controller) {
 bool Selector::Matches(const Labels& labels) const { return AllMatch(requirements_, labels); }
 
 bool Selector::Matches(const Json& object) const {
-  const Json& labels = At(object, "metadata.labels");
-  for (const Requirement& requirement : requirements_) {
-    const std::string* value = nullptr;
-    if (labels.is_object()) {
-      const auto found = labels.find(requirement.key);
-      if (found != labels.end()) value = found->get_ptr<const std::string*>();
-    }
-    if (!requirement.Matches(value)) return false;
-  }
-  return true;
+  return AllMatch(requirements_, At(object, "metadata.labels"));
 }
 
 }  // namespace crisp::agent

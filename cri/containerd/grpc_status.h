@@ -1,9 +1,7 @@
-// absl::Status and grpc::Status, one to one: their codes share their numbers.
+// What containerd's client answers, as an absl::Status: the codes share their numbers.
 //
 // Threads: free functions.
-// Errors:  code and message are kept in both directions. The binary details that
-//          a gRPC status may carry travel as a payload, so FromGrpc followed by
-//          ToGrpc gives back what came. A code outside gRPC's range is Unknown.
+// Errors:  code and message are kept. A code outside gRPC's range is Unknown.
 #ifndef CRISP_CRI_CONTAINERD_GRPC_STATUS_H_
 #define CRISP_CRI_CONTAINERD_GRPC_STATUS_H_
 
@@ -14,10 +12,6 @@
 namespace crisp::cri {
 
 absl::Status FromGrpc(const grpc::Status& status);
-
-// An errno payload adds nothing here: ErrnoStatus has already chosen the code
-// and spelt the errno in the message.
-grpc::Status ToGrpc(const absl::Status& status);
 
 }  // namespace crisp::cri
 

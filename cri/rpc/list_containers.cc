@@ -25,7 +25,7 @@ Encoded ListContainers(RpcContext& context, const runtime::v1::ListContainersReq
 
 absl::Status StreamContainers(RpcContext& context, const Call& call,
                               const runtime::v1::StreamContainersRequest& request,
-                              const Send<runtime::v1::StreamContainersResponse>& send) {
+                              const Send<Encoded>& send) {
   const auto matches = [&](const Container& container) {
     return Matches(request.filter(), container);
   };

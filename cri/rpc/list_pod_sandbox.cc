@@ -22,7 +22,7 @@ Encoded ListPodSandbox(RpcContext& context, const runtime::v1::ListPodSandboxReq
 
 absl::Status StreamPodSandboxes(RpcContext& context, const Call& call,
                                 const runtime::v1::StreamPodSandboxesRequest& request,
-                                const Send<runtime::v1::StreamPodSandboxesResponse>& send) {
+                                const Send<Encoded>& send) {
   const auto matches = [&](const Pod& pod) { return Matches(request.filter(), pod); };
   return SendParts(context.pod_list.Matching(matches, kPartBytes), send);
 }

@@ -102,10 +102,10 @@ using grpcserver::Send;
 
 absl::Status StreamPodSandboxes(RpcContext& context, const Call& call,
                                 const runtime::v1::StreamPodSandboxesRequest& request,
-                                const Send<runtime::v1::StreamPodSandboxesResponse>& send);
+                                const Send<Encoded>& send);
 absl::Status StreamContainers(RpcContext& context, const Call& call,
                               const runtime::v1::StreamContainersRequest& request,
-                              const Send<runtime::v1::StreamContainersResponse>& send);
+                              const Send<Encoded>& send);
 absl::Status StreamContainerStats(RpcContext& context, const Call& call,
                                   const runtime::v1::StreamContainerStatsRequest& request,
                                   const Send<runtime::v1::StreamContainerStatsResponse>& send);

@@ -48,6 +48,16 @@ Method List(RpcContext* context, Encoded (*rpc)(RpcContext&, const Request&)) {
       Method());
 }
 
+// Its twin, in parts.
+template <typename Request>
+Method ListStream(RpcContext* context, absl::Status (*rpc)(RpcContext&, const Call&, const Request&,
+                                                           const rpc::Send<Encoded>&)) {
+  return grpcserver::EncodedStream<Request>(
+      [context, rpc](const Call& call, const Request& request, const rpc::Send<Message>& send) {
+        return rpc(*context, call, request, send);
+      });
+}
+
 // Made from memory, unless the caller wants to know everything.
 template <typename Request, typename Response>
 Method FromMemory(RpcContext* context, UnaryRpc<Request, Response> rpc) {
@@ -88,13 +98,13 @@ void AddRuntimeService(RpcContext* context, grpcserver::Methods* methods) {
   add("RemovePodSandbox", Unary(context, &rpc::RemovePodSandbox));
   add("PodSandboxStatus", FromMemory(context, &rpc::PodSandboxStatus));
   add("ListPodSandbox", List(context, &rpc::ListPodSandbox));
-  add("StreamPodSandboxes", Stream(context, &rpc::StreamPodSandboxes));
+  add("StreamPodSandboxes", ListStream(context, &rpc::StreamPodSandboxes));
   add("CreateContainer", Unary(context, &rpc::CreateContainer));
   add("StartContainer", Unary(context, &rpc::StartContainer));
   add("StopContainer", Unary(context, &rpc::StopContainer));
   add("RemoveContainer", Unary(context, &rpc::RemoveContainer));
   add("ListContainers", List(context, &rpc::ListContainers));
-  add("StreamContainers", Stream(context, &rpc::StreamContainers));
+  add("StreamContainers", ListStream(context, &rpc::StreamContainers));
   add("ContainerStatus", FromMemory(context, &rpc::ContainerStatus));
   add("UpdateContainerResources", Unary(context, &rpc::UpdateContainerResources));
   add("UpdatePodSandboxResources", Unary(context, &rpc::UpdatePodSandboxResources));

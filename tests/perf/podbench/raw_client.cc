@@ -1,7 +1,6 @@
 #include "tests/perf/podbench/raw_client.h"
 
 #include <sys/socket.h>
-#include <sys/un.h>
 
 #include <algorithm>
 #include <cstring>
@@ -12,6 +11,8 @@
 #include "absl/strings/str_cat.h"
 #include "base/status_macros.h"
 #include "base/sys.h"
+#include "grpc_server/wire.h"
+#include "tests/perf/podbench/connect.h"
 
 namespace crisp::podbench {
 namespace {
@@ -61,18 +62,7 @@ struct RawClient::Callbacks {
 };
 
 absl::StatusOr<std::unique_ptr<RawClient>> RawClient::Connect(const std::string& socket) {
-  CRISP_ASSIGN_OR_RETURN(UniqueFd fd, SysFd("socket", [] {
-                           return ::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-                         }));
-  sockaddr_un address = {};
-  address.sun_family = AF_UNIX;
-  if (socket.size() >= sizeof(address.sun_path)) {
-    return absl::InvalidArgumentError(absl::StrCat(socket, ": too long for a socket"));
-  }
-  socket.copy(address.sun_path, socket.size());
-  CRISP_RETURN_IF_ERROR(Sys(absl::StrCat("connect ", socket), [&] {
-    return ::connect(fd.get(), reinterpret_cast<const sockaddr*>(&address), sizeof(address));
-  }));
+  CRISP_ASSIGN_OR_RETURN(UniqueFd fd, ConnectTo(socket));
   std::unique_ptr<RawClient> client(new RawClient(std::move(fd)));
   nghttp2_session_callbacks* callbacks = nullptr;
   if (nghttp2_session_callbacks_new(&callbacks) != 0) {
@@ -93,10 +83,8 @@ absl::StatusOr<std::unique_ptr<RawClient>> RawClient::Connect(const std::string&
 
 absl::StatusOr<size_t> RawClient::Call(const std::string& path, const std::string& request) {
   exchange_ = Exchange();
-  exchange_.request.push_back(0);  // Not compressed; then the length, big-endian.
-  for (int shift = 24; shift >= 0; shift -= 8) {
-    exchange_.request.push_back(static_cast<char>(request.size() >> shift));
-  }
+  const grpcserver::Prefix prefix = grpcserver::PrefixFor(request.size());
+  exchange_.request.assign(prefix.begin(), prefix.end());
   exchange_.request += request;
   const nghttp2_nv headers[] = {
       Header(":method", "POST"), Header(":scheme", "http"),

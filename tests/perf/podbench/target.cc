@@ -2,7 +2,6 @@
 
 #include <grpcpp/grpcpp.h>
 #include <sys/socket.h>
-#include <sys/un.h>
 
 #include <chrono>
 #include <utility>
@@ -13,6 +12,7 @@
 #include "base/clock.h"
 #include "base/status_macros.h"
 #include "base/sys.h"
+#include "tests/perf/podbench/connect.h"
 
 namespace crisp::podbench {
 namespace {
@@ -78,18 +78,7 @@ Target::Target(std::string name, const std::string& address, std::string handler
       images_(runtime::v1::ImageService::NewStub(channel_)) {}
 
 absl::StatusOr<pid_t> Target::ServerPid() const {
-  CRISP_ASSIGN_OR_RETURN(const UniqueFd fd, SysFd("socket", [] {
-                           return ::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-                         }));
-  sockaddr_un address = {};
-  address.sun_family = AF_UNIX;
-  if (socket_.size() >= sizeof(address.sun_path)) {
-    return absl::InvalidArgumentError(absl::StrCat(socket_, ": too long for a socket"));
-  }
-  socket_.copy(address.sun_path, socket_.size());
-  CRISP_RETURN_IF_ERROR(Sys(absl::StrCat("connect ", socket_), [&] {
-    return ::connect(fd.get(), reinterpret_cast<const sockaddr*>(&address), sizeof(address));
-  }));
+  CRISP_ASSIGN_OR_RETURN(const UniqueFd fd, ConnectTo(socket_));
   ucred peer = {};
   socklen_t size = sizeof(peer);
   CRISP_RETURN_IF_ERROR(Sys("SO_PEERCRED", [&] {
