@@ -13,11 +13,11 @@
 #include "absl/strings/str_split.h"
 #include "absl/strings/strip.h"
 #include "agent/manifest/names.h"
-#include "agent/manifest/utf8.h"
 #include "base/file.h"
 #include "base/status_macros.h"
 #include "base/sys.h"
 #include "base/unique_fd.h"
+#include "base/utf8.h"
 
 namespace crisp::agent {
 namespace {

@@ -9,6 +9,7 @@
 #include "absl/strings/str_cat.h"
 #include "base/ids.h"
 #include "base/status_macros.h"
+#include "base/utf8.h"
 
 namespace crisp::volumes {
 namespace {
@@ -132,38 +133,6 @@ absl::Status CheckDataKey(absl::string_view key) {
   if (key == ".") return absl::InvalidArgumentError("is '.'");
   if (key.substr(0, 2) == "..") return absl::InvalidArgumentError("begins with '..'");
   return absl::OkStatus();
-}
-
-bool IsUtf8(absl::string_view bytes) {
-  size_t i = 0;
-  while (i < bytes.size()) {
-    const auto lead = static_cast<unsigned char>(bytes[i]);
-    size_t more = 0;
-    uint32_t code = 0;
-    uint32_t least = 0;
-    if (lead < 0x80) {
-      ++i;
-      continue;
-    } else if ((lead & 0xe0) == 0xc0) {
-      more = 1, code = lead & 0x1f, least = 0x80;
-    } else if ((lead & 0xf0) == 0xe0) {
-      more = 2, code = lead & 0x0f, least = 0x800;
-    } else if ((lead & 0xf8) == 0xf0) {
-      more = 3, code = lead & 0x07, least = 0x10000;
-    } else {
-      return false;
-    }
-    if (bytes.size() - i <= more) return false;
-    for (size_t j = 1; j <= more; ++j) {
-      const auto next = static_cast<unsigned char>(bytes[i + j]);
-      if ((next & 0xc0) != 0x80) return false;
-      code = code << 6 | (next & 0x3f);
-    }
-    const bool surrogate = code >= 0xd800 && code <= 0xdfff;
-    if (code < least || code > 0x10ffff || surrogate) return false;
-    i += more + 1;
-  }
-  return true;
 }
 
 void SetDefaults(v1::ConfigMap& object) {

@@ -30,8 +30,6 @@ inline constexpr size_t kMaxAnnotationBytes = 256 << 10;
 // OK, or what is wrong with a data key: "is longer than 253 characters", ...
 absl::Status CheckDataKey(absl::string_view key);
 
-bool IsUtf8(absl::string_view bytes);
-
 // Sets what the API would default: the namespace, a secret's type.
 void SetDefaults(v1::ConfigMap& object);
 void SetDefaults(v1::Secret& object);

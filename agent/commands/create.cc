@@ -13,9 +13,9 @@
 #include "agent/commands/session.h"
 #include "agent/commands/targets.h"
 #include "agent/literal_sources.h"
-#include "agent/manifest/utf8.h"
 #include "agent/output/fields.h"
 #include "base/status_macros.h"
+#include "base/utf8.h"
 
 namespace crisp::cli {
 namespace {
@@ -86,7 +86,7 @@ absl::Status CreateConfigMap(const Flags& flags, Session& session) {
   Json object = NewObject("v1", "ConfigMap", flags);
   for (const auto& [key, bytes] : data) {
     // Text goes where variables can use it; other bytes have a place of their own.
-    if (agent::IsUtf8(bytes)) {
+    if (IsUtf8(bytes)) {
       object["data"][key] = bytes;
     } else {
       object["binaryData"][key] = absl::Base64Escape(bytes);

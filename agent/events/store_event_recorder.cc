@@ -4,6 +4,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "base/log.h"
+#include "base/utf8.h"
 
 namespace crisp::agent {
 namespace {
@@ -18,7 +19,7 @@ const char* TypeName(bool warning) { return warning ? "Warning" : "Normal"; }
 
 std::string Cut(const std::string& message) {
   if (message.size() <= kMaxMessage) return message;
-  return absl::StrCat(message.substr(0, kMaxMessage - 3), "...");
+  return absl::StrCat(Utf8Prefix(message, kMaxMessage - 3), "...");
 }
 
 }  // namespace

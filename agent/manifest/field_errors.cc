@@ -6,6 +6,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "base/utf8.h"
 
 namespace crisp::agent {
 
@@ -13,10 +14,7 @@ void FieldErrors::Keep(std::string text, bool unsupported, std::vector<Error>* o
   ++count_;
   if (invalid_.size() + undecodable_.size() >= kMostErrors) return;
   if (text.size() > kLongestError) {
-    size_t end = kLongestError;
-    // Not within a character: the text goes over the wire as UTF-8.
-    while (end > 0 && (text[end] & 0xC0) == 0x80) --end;
-    text = absl::StrCat(text.substr(0, end), "...");
+    text = absl::StrCat(Utf8Prefix(text, kLongestError), "...");
   }
   out->push_back({std::move(text), unsupported});
 }

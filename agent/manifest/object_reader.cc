@@ -7,6 +7,7 @@
 #include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "base/utf8.h"
 
 namespace crisp::agent {
 namespace {
@@ -41,9 +42,7 @@ std::string Shown(const json& value) {
   if (!value.is_string()) return value.dump();
   const std::string text = absl::Utf8SafeCEscape(value.get_ref<const std::string&>());
   if (text.size() <= kLongest) return absl::StrCat("\"", text, "\"");
-  size_t end = kLongest;
-  while (end > 0 && (text[end] & 0xC0) == 0x80) --end;
-  return absl::StrCat("\"", text.substr(0, end), "...\"");
+  return absl::StrCat("\"", Utf8Prefix(text, kLongest), "...\"");
 }
 
 }  // namespace

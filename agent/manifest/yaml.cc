@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <sstream>
 #include <utility>
 
@@ -12,9 +13,10 @@
 #include "absl/strings/escaping.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
 #include "absl/strings/str_replace.h"
 #include "absl/strings/strip.h"
-#include "agent/manifest/utf8.h"
+#include "base/utf8.h"
 
 namespace crisp::agent {
 namespace {
@@ -267,21 +269,58 @@ class JsonBuilder : public YAML::EventHandler {
   size_t bytes_ = 0;
 };
 
+constexpr char32_t kReplacement = 0xFFFD;
+
+// What YAML 1.2 lets stand outside of escapes, but for the byte order mark and the line
+// ends of YAML 1.1, which readers take for more than text, and the noncharacters, which
+// yaml-cpp does not write.
+bool IsPrintable(char32_t point) {
+  if (point < 0x20 || (point >= 0x7F && point < 0xA0)) return false;
+  if (point == 0x2028 || point == 0x2029 || point == 0xFEFF) return false;
+  return (point < 0xFDD0 || point > 0xFDEF) && (point & 0xFFFE) != 0xFFFE;
+}
+
 // A literal block keeps its text only if it ends in exactly one newline and
 // nothing in it can be mistaken for indentation or be folded away.
 bool FitsLiteralBlock(const std::string& text) {
   if (text.size() < 2 || text.back() != '\n' || text[text.size() - 2] == '\n') return false;
   if (text[0] == ' ' || text[0] == '\n') return false;
-  for (const char c : text) {
-    const auto byte = static_cast<unsigned char>(c);
-    if (byte < 0x20 && c != '\n') return false;
-    if (byte == 0x7F) return false;
-  }
-  // U+0085, U+2028, U+2029 and the byte order mark are line ends or unprintable to YAML.
-  for (const char* special : {"\xC2\x85", "\xE2\x80\xA8", "\xE2\x80\xA9", "\xEF\xBB\xBF"}) {
-    if (text.find(special) != std::string::npos) return false;
+  for (absl::string_view rest = text; !rest.empty();) {
+    const std::optional<char32_t> point = TakeCodePoint(&rest);
+    if (!point.has_value() || (*point != '\n' && !IsPrintable(*point))) return false;
   }
   return text.find(" \n") == std::string::npos;
+}
+
+// In double quotes, with escapes for what YAML 1.2 has no place for outside of them.
+std::string Quoted(absl::string_view text) {
+  std::string out = "\"";
+  while (!text.empty()) {
+    const absl::string_view rest = text;
+    const char32_t point = TakeCodePoint(&text).value_or(kReplacement);
+    if (point == '"' || point == '\\') {
+      absl::StrAppend(&out, "\\", rest.substr(0, 1));
+    } else if (point == '\n') {
+      out += "\\n";
+    } else if (point == '\t') {
+      out += "\\t";
+    } else if (point == '\r') {
+      out += "\\r";
+    } else if (IsPrintable(point) && point != kReplacement) {
+      absl::StrAppend(&out, rest.substr(0, rest.size() - text.size()));
+    } else if (point <= 0xFFFF) {
+      absl::StrAppendFormat(&out, "\\u%04X", static_cast<uint32_t>(point));
+    } else {
+      absl::StrAppendFormat(&out, "\\U%08X", static_cast<uint32_t>(point));
+    }
+  }
+  return out + "\"";
+}
+
+void EmitQuoted(absl::string_view text, YAML::Emitter* out) {
+  // As a "number", which the emitter writes as it is: its own double-quoted form turns
+  // noncharacters such as U+FFFF into U+FFFD.
+  out->WriteIntegralType(Quoted(text));
 }
 
 bool IsSafePlain(const std::string& text) {
@@ -308,7 +347,7 @@ void EmitString(const std::string& text, YAML::Emitter* out) {
   } else if (IsSafePlain(text)) {
     *out << text;
   } else {
-    *out << YAML::DoubleQuoted << text;
+    EmitQuoted(text, out);
   }
 }
 
@@ -318,7 +357,11 @@ void Emit(const nlohmann::ordered_json& value, YAML::Emitter* out) {
     *out << YAML::BeginMap;
     for (const auto& item : value.items()) {
       *out << YAML::Key;
-      IsSafePlain(item.key()) ? *out << item.key() : *out << YAML::DoubleQuoted << item.key();
+      if (IsSafePlain(item.key())) {
+        *out << item.key();
+      } else {
+        EmitQuoted(item.key(), out);
+      }
       *out << YAML::Value;
       Emit(item.value(), out);
     }

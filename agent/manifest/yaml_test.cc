@@ -128,6 +128,11 @@ TEST(YamlTest, WhatIsWrittenReadsBackTheSame) {
       "\xef\xbb\xbfmark\nx\n",
       "x\\y\"z",
       "end:",
+      "\xef\xbf\xbf\xc8\xb5",
+      "block\n\xf0\x9f\xbf\xbe\n",
+      "\xef\xb7\x90",
+      "\xef\xbf\xbd",
+      "\x01\x1b\xc2\x9f",
   };
   for (const char* text : texts) {
     nlohmann::ordered_json value;
@@ -136,6 +141,11 @@ TEST(YamlTest, WhatIsWrittenReadsBackTheSame) {
     if (*text != '\0') value["keys"][text] = 1;
     EXPECT_EQ(One(ToYaml(value)), json::parse(value.dump())) << ToYaml(value);
   }
+}
+
+TEST(YamlTest, WhatPrintsBadlyIsEscaped) {
+  EXPECT_EQ(ToYaml("\xef\xbf\xbf caf\xc3\xa9 \xf0\x9f\x98\x80\xf0\x9f\xbf\xbe\x7f\"\\\n"),
+            "\"\\uFFFF caf\xc3\xa9 \xf0\x9f\x98\x80\\U0001FFFE\\u007F\\\"\\\\\\n\"\n");
 }
 
 TEST(YamlTest, ScalarsThatAreNoTextReadBackTheSame) {

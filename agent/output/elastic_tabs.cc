@@ -5,6 +5,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
+#include "base/utf8.h"
 
 namespace crisp::cli {
 namespace {
@@ -12,11 +13,6 @@ namespace {
 constexpr size_t kPadding = 2;
 
 using Line = std::vector<std::string>;
-
-size_t Width(const std::string& cell) {
-  return static_cast<size_t>(
-      std::count_if(cell.begin(), cell.end(), [](char c) { return (c & 0xC0) != 0x80; }));
-}
 
 // Pads column `at` of lines [begin, end), run by run, then the columns after it.
 void Align(std::vector<Line>& lines, size_t begin, size_t end, size_t at) {
@@ -27,11 +23,12 @@ void Align(std::vector<Line>& lines, size_t begin, size_t end, size_t at) {
       continue;
     }
     size_t last = i, width = 0;
-    for (; last < end && has_cell(last); ++last) width = std::max(width, Width(lines[last][at]));
+    for (; last < end && has_cell(last); ++last)
+      width = std::max(width, CountCodePoints(lines[last][at]));
     for (size_t k = i; k < last; ++k) {
       std::string& cell = lines[k][at];
       // A column of nothing takes no room.
-      if (width > 0) cell.append(width + kPadding - Width(cell), ' ');
+      if (width > 0) cell.append(width + kPadding - CountCodePoints(cell), ' ');
     }
     Align(lines, i, last, at + 1);
     i = last;

@@ -6,17 +6,12 @@
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "base/utf8.h"
 
 namespace crisp::cli {
 namespace {
 
 constexpr size_t kGap = 3;
-
-// Width in code points: good enough for names, which are ASCII.
-size_t Width(const std::string& cell) {
-  return static_cast<size_t>(
-      std::count_if(cell.begin(), cell.end(), [](char c) { return (c & 0xC0) != 0x80; }));
-}
 
 // As kubectl shortens a cell of several lines.
 std::string FirstLine(absl::string_view cell) {
@@ -55,14 +50,14 @@ std::string TableWriter::Format(const std::vector<Row>& rows) {
     for (size_t i = 0; i < row.size(); ++i) {
       row[i] = Printable(FirstLine(row[i]));
       if (widths_.size() <= i) widths_.push_back(0);
-      widths_[i] = std::max(widths_[i], Width(row[i]));
+      widths_[i] = std::max(widths_[i], CountCodePoints(row[i]));
     }
   }
   std::string out;
   for (const Row& row : cells) {
     std::string line;
     for (size_t i = 0; i < row.size(); ++i) {
-      absl::StrAppend(&line, row[i], std::string(widths_[i] - Width(row[i]) + kGap, ' '));
+      absl::StrAppend(&line, row[i], std::string(widths_[i] - CountCodePoints(row[i]) + kGap, ' '));
     }
     line.erase(line.find_last_not_of(' ') + 1);
     absl::StrAppend(&out, line, "\n");

@@ -9,6 +9,7 @@
 #include "agent/probes/http_get.h"
 #include "agent/probes/tcp_connect.h"
 #include "agent/runtime/pod_runtime.h"
+#include "base/utf8.h"
 
 namespace crisp::agent {
 namespace {
@@ -26,7 +27,8 @@ class RealProbeRunner : public ProbeRunner {
     const absl::Duration timeout = absl::Seconds(probe.timeout_seconds);
     ProbeOutcome outcome =
         std::visit([&](const auto& action) { return Ask(target, action, timeout); }, probe.action);
-    if (outcome.output.size() > kMaxOutput) outcome.output.resize(kMaxOutput);
+    // A container may write any bytes; an event is text.
+    outcome.output = ToUtf8(absl::string_view(outcome.output).substr(0, kMaxOutput));
     return outcome;
   }
 

@@ -13,6 +13,7 @@
 #include "absl/strings/str_split.h"
 #include "base/status_macros.h"
 #include "base/sys.h"
+#include "base/utf8.h"
 #include "cri/spec/cdi_files.h"
 #include "cri/spec/field_text.h"
 
@@ -26,7 +27,7 @@ constexpr absl::string_view kHooks[] = {"prestart",       "createRuntime", "crea
                                         "startContainer", "poststart",     "poststop"};
 
 absl::Status Bad(absl::string_view what, const json& value) {
-  return absl::InvalidArgumentError(absl::StrCat(what, ": ", value.dump().substr(0, 200)));
+  return absl::InvalidArgumentError(absl::StrCat(what, ": ", Utf8Prefix(value.dump(), 200)));
 }
 
 absl::StatusOr<std::string> RequiredPath(absl::string_view what, const json& object,

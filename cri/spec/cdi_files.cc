@@ -15,6 +15,7 @@
 #include "absl/strings/str_cat.h"
 #include "base/file.h"
 #include "base/status_macros.h"
+#include "base/utf8.h"
 #include "cri/spec/field_text.h"
 
 namespace crisp::cri {
@@ -90,6 +91,8 @@ absl::StatusOr<json> Parse(const std::string& path, const std::string& text) {
     if (parsed.is_discarded()) return absl::InvalidArgumentError("not JSON");
     return parsed;
   }
+  // yaml-cpp lets other bytes through, which the container's spec could not hold.
+  if (!IsUtf8(text)) return absl::InvalidArgumentError("not UTF-8");
   try {
     size_t values = 0;
     return FromYaml(YAML::Load(text), 0, &values);

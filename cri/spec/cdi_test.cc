@@ -127,6 +127,14 @@ TEST_F(CdiTest, WhatCannotBeResolvedChangesNothing) {
   }
 }
 
+TEST_F(CdiTest, AFileThatIsNoTextIsRefused) {
+  Write("etc/gpu.yaml",
+        "cdiVersion: 0.6.0\nkind: vendor.example/gpu\ndevices:\n"
+        "  - {name: a, containerEdits: {env: [\"X=\xff\"]}}\n");
+  EXPECT_THAT(Inject({"vendor.example/gpu=a"}),
+              StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("gpu.yaml: not UTF-8")));
+}
+
 TEST_F(CdiTest, NamesComeFromTheFieldAndFromAnnotationsOnce) {
   runtime::v1::ContainerConfig config;
   config.add_cdi_devices()->set_name("v.example/c=b");

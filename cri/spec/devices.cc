@@ -18,6 +18,7 @@
 #include "base/status_macros.h"
 #include "base/sys.h"
 #include "base/unique_fd.h"
+#include "base/utf8.h"
 #include "cri/spec/field_text.h"
 
 namespace crisp::cri {

@@ -8,6 +8,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
 #include "base/safe_path.h"
+#include "base/utf8.h"
 
 namespace crisp::cri {
 namespace {
@@ -41,37 +42,6 @@ absl::Status BadField(absl::string_view field, absl::string_view reason) {
 std::string Quoted(absl::string_view text) {
   const bool cut = text.size() > kMaxQuoted;
   return absl::StrCat("\"", absl::CEscape(text.substr(0, kMaxQuoted)), cut ? "...\"" : "\"");
-}
-
-bool IsUtf8(absl::string_view text) {
-  for (size_t i = 0; i < text.size();) {
-    const auto lead = static_cast<uint8_t>(text[i]);
-    size_t length = 0;
-    uint32_t point = 0;
-    uint32_t least = 0;  // Below it the encoding is overlong.
-    if (lead < 0x80) {
-      ++i;
-      continue;
-    } else if ((lead & 0xe0) == 0xc0) {
-      length = 2, point = lead & 0x1f, least = 0x80;
-    } else if ((lead & 0xf0) == 0xe0) {
-      length = 3, point = lead & 0x0f, least = 0x800;
-    } else if ((lead & 0xf8) == 0xf0) {
-      length = 4, point = lead & 0x07, least = 0x10000;
-    } else {
-      return false;
-    }
-    if (i + length > text.size()) return false;
-    for (size_t k = 1; k < length; ++k) {
-      const auto next = static_cast<uint8_t>(text[i + k]);
-      if ((next & 0xc0) != 0x80) return false;
-      point = point << 6 | (next & 0x3f);
-    }
-    const bool surrogate = point >= 0xd800 && point <= 0xdfff;
-    if (point < least || point > 0x10ffff || surrogate) return false;
-    i += length;
-  }
-  return true;
 }
 
 bool HasControl(absl::string_view text) {

@@ -18,9 +18,6 @@ absl::Status BadField(absl::string_view field, absl::string_view reason);
 // Quoted and escaped for a message, cut to a length that a log line bears.
 std::string Quoted(absl::string_view text);
 
-// Well-formed UTF-8 (RFC 3629), as JSON needs it.
-bool IsUtf8(absl::string_view text);
-
 // Any byte below 0x20, or DEL: what could start a line or end a string early.
 bool HasControl(absl::string_view text);
 

@@ -7,16 +7,6 @@ namespace {
 
 using ::testing::HasSubstr;
 
-TEST(IsUtf8, FollowsTheRfc) {
-  for (const char* good : {"", "plain", "\xc3\xa9", "\xe2\x82\xac", "\xf0\x9f\x98\x80"}) {
-    EXPECT_TRUE(IsUtf8(good)) << good;
-  }
-  for (const char* bad : {"\x80", "\xc3", "\xc0\x80", "\xe0\x80\x80", "\xed\xa0\x80",
-                          "\xf4\x90\x80\x80", "\xf8\x88\x80\x80\x80", "\xff", "a\xe2\x82"}) {
-    EXPECT_FALSE(IsUtf8(bad)) << bad;
-  }
-}
-
 TEST(CheckContainerPath, CleansAndRefuses) {
   EXPECT_THAT(CheckContainerPath("f", "/a//b/./c/"), IsOkAndHolds("/a/b/c"));
   EXPECT_THAT(CheckContainerPath("f", "/a/..b/c"), IsOkAndHolds("/a/..b/c"));

@@ -13,6 +13,7 @@
 #include "base/safe_path.h"
 #include "base/status_macros.h"
 #include "base/sys.h"
+#include "base/utf8.h"
 #include "cri/spec/field_text.h"
 #include "cri/spec/user_namespace.h"
 

@@ -6,6 +6,7 @@
 #include "absl/strings/str_cat.h"
 #include "base/safe_path.h"
 #include "base/status_macros.h"
+#include "base/utf8.h"
 #include "cri/spec/field_text.h"
 
 namespace crisp::cri {

@@ -11,6 +11,7 @@
 #include "absl/strings/str_split.h"
 #include "base/safe_path.h"
 #include "base/status_macros.h"
+#include "base/utf8.h"
 #include "cri/spec/dns_config.h"
 #include "cri/spec/field_text.h"
 #include "cri/spec/user_namespace.h"

@@ -15,9 +15,9 @@
 #include "absl/strings/str_cat.h"
 #include "agent/manifest/documents.h"
 #include "agent/manifest/field_errors.h"
-#include "agent/manifest/utf8.h"
 #include "agent/objects/merge.h"
 #include "agent/objects/prepare.h"
+#include "base/utf8.h"
 
 namespace crisp::agent {
 namespace {
