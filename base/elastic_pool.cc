@@ -1,9 +1,15 @@
 #include "base/elastic_pool.h"
 
+#include <system_error>
 #include <thread>
 #include <utility>
 
 namespace crisp {
+namespace {
+
+constexpr absl::Duration kStartAgain = absl::Milliseconds(20);
+
+}  // namespace
 
 ElasticPool::ElasticPool(int max_threads, absl::Duration idle_timeout)
     : max_threads_(max_threads), idle_timeout_(idle_timeout) {}
@@ -14,9 +20,20 @@ void ElasticPool::Post(std::function<void()> job) {
   jobs_.push_back(std::move(job));
   // An idle thread may have been promised to an earlier job already.
   if (static_cast<int>(jobs_.size()) <= idle_ || threads_ >= max_threads_) return;
+  while (!stopping_ && !StartThread() && threads_ == 0) {
+    mu_.AwaitWithTimeout(absl::Condition(&stopping_), kStartAgain);
+  }
+}
+
+bool ElasticPool::StartThread() {
+  try {
+    // Detached: Stop counts the threads down to none instead of joining each.
+    std::thread([this] { Work(); }).detach();
+  } catch (const std::system_error&) {
+    return false;  // The host has as many processes as it can have.
+  }
   ++threads_;
-  // Detached: Stop counts the threads down to none instead of joining each.
-  std::thread([this] { Work(); }).detach();
+  return true;
 }
 
 void ElasticPool::Stop() {

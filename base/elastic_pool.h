@@ -8,7 +8,8 @@
 //            waits for what runs.
 // Threads:   Post and Stop from any thread that is not the pool's own (Post also from
 //            a job). Jobs must not throw.
-// Errors:    none: a job logs its own.
+// Errors:    none: a job logs its own. Where no further thread can be started, jobs wait for
+//            those that there are; Post waits while there is none at all.
 #ifndef CRISP_BASE_ELASTIC_POOL_H_
 #define CRISP_BASE_ELASTIC_POOL_H_
 
@@ -35,6 +36,7 @@ class ElasticPool {
   int threads() const;  // Now.
 
  private:
+  bool StartThread() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   void Work();
   bool HasJobOrStopping() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_) {
     return stopping_ || !jobs_.empty();

@@ -9,6 +9,7 @@
 #include "absl/synchronization/blocking_counter.h"
 #include "absl/synchronization/notification.h"
 #include "absl/time/clock.h"
+#include "base/no_threads.h"
 
 namespace crisp {
 namespace {
@@ -67,6 +68,37 @@ TEST(ElasticPoolTest, StopDropsWhatHasNotBegun) {
   pool->Post([&] { second = true; });
   pool.reset();
   EXPECT_FALSE(second);
+}
+
+TEST(ElasticPoolTest, WhereNoThreadCanBeStartedJobsWaitForOneThatIsThere) {
+  ElasticPool pool(4);
+  absl::Notification begun, go, second;
+  pool.Post([&] {
+    begun.Notify();
+    go.WaitForNotification();
+  });
+  begun.WaitForNotification();
+  const NoThreads none;
+  pool.Post([&] { second.Notify(); });
+  EXPECT_EQ(pool.threads(), 1);
+  go.Notify();
+  EXPECT_TRUE(second.WaitForNotificationWithTimeout(absl::Seconds(30)));
+}
+
+TEST(ElasticPoolTest, TheFirstJobWaitsUntilAThreadCanBeStarted) {
+  ElasticPool pool(4);
+  absl::Notification posting, done;
+  std::unique_ptr<NoThreads> none;
+  std::thread again([&] {
+    posting.WaitForNotification();
+    absl::SleepFor(absl::Milliseconds(100));
+    none.reset();
+  });
+  none = std::make_unique<NoThreads>();
+  posting.Notify();
+  pool.Post([&] { done.Notify(); });
+  EXPECT_TRUE(done.WaitForNotificationWithTimeout(absl::Seconds(30)));
+  again.join();
 }
 
 }  // namespace

@@ -8,6 +8,7 @@
 #include "agent/objects/kinds.h"
 #include "agent/objects/merge.h"
 #include "agent/objects/prepare.h"
+#include "base/shallow_json.h"
 #include "base/status_macros.h"
 
 namespace crisp::agent {
@@ -66,7 +67,7 @@ std::string LastApplied(const Json& manifest) {
 // What was applied last, or null.
 Json ReadLastApplied(const Json& object) {
   const std::string text = AnnotationOf(object, kLastApplied);
-  Json original = Json::parse(text, nullptr, /*allow_exceptions=*/false);
+  Json original = ParseShallowJson(text);
   if (!original.is_object()) return nullptr;
   // The new one is set beside the merge.
   if (original["metadata"].is_object()) original["metadata"].erase("uid");

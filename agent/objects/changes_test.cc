@@ -111,6 +111,17 @@ TEST_F(ChangesTest, ApplyOverACreatedObjectWarns) {
               ElementsAre(HasSubstr("resource deployments.apps/web is missing the")));
 }
 
+// The annotation is anybody's to write; the merge compares and copies what is in it.
+TEST_F(ChangesTest, ALastAppliedManifestThatNestsTooDeepIsNone) {
+  Json object = FromYaml(kDeployment);
+  const std::string deep = std::string(130'000, '[') + std::string(130'000, ']');
+  object["metadata"]["annotations"][kLastApplied] =
+      R"({"spec":{"template":{"spec":{"containers":[{"name":)" + deep + "}]}}}}";
+  ASSERT_OK(CreateObject(store_.get(), object, false));
+  ASSERT_OK_AND_ASSIGN(const Changed made, ApplyObject(store_.get(), FromYaml(kDeployment), false));
+  EXPECT_THAT(made.warnings, ElementsAre(HasSubstr("is missing the")));
+}
+
 TEST_F(ChangesTest, AnInvalidApplyChangesNothing) {
   ASSERT_OK(ApplyObject(store_.get(), Pod("web"), false));
   Json changed = Pod("web");

@@ -9,14 +9,17 @@
 #include "agent/objects/kinds.h"
 #include "agent/service/rpcs.h"
 #include "agent/store/object_store.h"
+#include "base/shallow_json.h"
 #include "base/status_macros.h"
 
 namespace crisp::agent::rpc {
 namespace {
 
 absl::StatusOr<Json> ReadJson(const std::string& text) {
-  Json object = Json::parse(text, nullptr, /*allow_exceptions=*/false);
-  if (object.is_discarded()) return absl::InvalidArgumentError("the object is no JSON");
+  Json object = ParseShallowJson(text);
+  if (object.is_discarded()) {
+    return absl::InvalidArgumentError("the object is no JSON, or nests too deep");
+  }
   return object;
 }
 

@@ -188,6 +188,16 @@ TEST_F(ServiceTest, AWatchTellsOfWhatIsThereAndOfEveryChange) {
   EXPECT_THAT(ended, StatusIs(absl::StatusCode::kUnavailable));
 }
 
+TEST_F(ServiceTest, AnObjectThatNestsTooDeepIsRefused) {
+  const std::string deep = std::string(1'000'000, '[') + std::string(1'000'000, ']');
+  rpc::v1::ApplyRequest request;
+  request.set_object(R"({"apiVersion":"v1","kind":"Pod","metadata":{"name":"p"},"spec":)" + deep +
+                     "}");
+  rpc::v1::ApplyResponse response;
+  EXPECT_THAT(rpc::Apply(context_, request, &response),
+              StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("nests too deep")));
+}
+
 TEST_F(ServiceTest, TheSocketIsRootsAloneAndOneAgents) {
   char pattern[] = "/tmp/crisp-socket.XXXXXX";
   const std::string directory = ::mkdtemp(pattern);

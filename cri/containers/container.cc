@@ -4,6 +4,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "base/log.h"
+#include "base/utf8.h"
 
 namespace crisp::cri {
 
@@ -42,7 +43,9 @@ bool Container::RecordExit(int exit_code, int64_t finished_at, bool oom_killed,
     facts.set_finished_at(finished_at);
     facts.set_exit_code(exit_code);
     facts.set_oom_killed(oom_killed);
-    facts.set_message(message);
+    // A runtime quotes what it was given, and cuts it short: kubelet refuses an answer with
+    // words that are no text, and so does the parser of this very record.
+    facts.set_message(ToUtf8(message));
     if (!reason.empty()) {
       facts.set_reason(reason);
     } else if (oom_killed) {

@@ -7,6 +7,7 @@
 #include "base/safe_path.h"
 #include "base/status_matchers.h"
 #include "cri/containers/container_store.h"
+#include "cri/records/record_file.h"
 
 namespace crisp::cri {
 namespace {
@@ -71,6 +72,15 @@ TEST_F(ContainerTest, ReasonsAreKubernetesOwn) {
   const auto lost = Make("lost", "lost");
   lost->RecordExit(255, 1, false, "Unknown");
   EXPECT_EQ(lost->facts().Get().reason(), "Unknown");
+}
+
+TEST_F(ContainerTest, AnEndWhoseWordsAreNoTextCanBeReadBack) {
+  const auto container = Make("c", "main");
+  container->RecordExit(128, 10, false, "StartError", "exec /bin/\xff: no such file");
+  EXPECT_EQ(container->facts().Get().message(), "exec /bin/\xEF\xBF\xBD: no such file");
+  state::v1::ContainerRecord record;
+  std::string boot_id;
+  EXPECT_OK(ReadRecord(directory_ + "/containers/c", &record, &boot_id));
 }
 
 TEST_F(ContainerTest, AnEndThatCannotBeWrittenIsStillKnown) {

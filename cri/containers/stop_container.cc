@@ -3,11 +3,11 @@
 #include <signal.h>
 
 #include <memory>
-#include <thread>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "base/failpoint.h"
+#include "base/side_by_side.h"
 #include "base/status_macros.h"
 
 namespace crisp::cri {
@@ -74,12 +74,9 @@ absl::Status StopContainersOf(const ContainerContext& context, Pod& pod) {
   context.containers->Close(pod.id());
   const std::vector<std::shared_ptr<Container>> containers = context.containers->OfPod(pod.id());
   std::vector<absl::Status> results(containers.size());
-  std::vector<std::thread> threads;
-  for (size_t i = 0; i < containers.size(); ++i) {
-    threads.emplace_back(
-        [&, i] { results[i] = StopContainer(context, *containers[i], absl::ZeroDuration()); });
-  }
-  for (std::thread& thread : threads) thread.join();
+  SideBySide(containers.size(), containers.size(), [&](size_t i) {
+    results[i] = StopContainer(context, *containers[i], absl::ZeroDuration());
+  });
   for (const absl::Status& result : results) CRISP_RETURN_IF_ERROR(result);
   return absl::OkStatus();
 }

@@ -55,6 +55,13 @@ TEST(ImageConfigTest, RefusesOtherTypes) {
               StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("diff_ids")));
 }
 
+// ImageStatus shows all of a config, and writing it out takes a stack as deep as it is.
+TEST(ImageConfigTest, RefusesWhatNestsTooDeep) {
+  const std::string deep = std::string(1'000'000, '[') + std::string(1'000'000, ']');
+  EXPECT_THAT(ParseImageConfig(Config(absl::StrCat(R"({"Unknown":)", deep, "}")), "x"),
+              StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("deep")));
+}
+
 TEST(ImageConfigTest, UsersAreNumbersOrNames) {
   EXPECT_FALSE(UserOf("").uid.has_value());
   EXPECT_EQ(UserOf("1002").uid, 1002);

@@ -3,6 +3,7 @@
 #include <limits>
 
 #include "absl/strings/str_cat.h"
+#include "base/shallow_json.h"
 #include "base/status_macros.h"
 
 namespace crisp::cri {
@@ -33,8 +34,11 @@ absl::StatusOr<json> ParseJsonObject(absl::string_view text) {
     return absl::InvalidArgumentError(
         absl::StrCat("JSON of ", text.size(), " bytes; at most ", kMaxJsonBytes, " are read"));
   }
-  json parsed = json::parse(text.data(), text.data() + text.size(), nullptr, false);
-  if (parsed.is_discarded()) return absl::InvalidArgumentError("not valid JSON");
+  json parsed = ParseShallowJson(text);
+  if (parsed.is_discarded()) {
+    return absl::InvalidArgumentError(IsShallowJson(text) ? "not valid JSON"
+                                                          : "the JSON nests too deep");
+  }
   if (!parsed.is_object()) return absl::InvalidArgumentError("the JSON is not an object");
   return parsed;
 }

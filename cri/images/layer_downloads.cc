@@ -1,7 +1,10 @@
 #include "cri/images/layer_downloads.h"
 
 #include <algorithm>
+#include <system_error>
 #include <utility>
+
+#include "absl/strings/str_cat.h"
 
 namespace crisp::cri {
 
@@ -10,7 +13,15 @@ LayerDownloads::LayerDownloads(size_t first, size_t count, int parallel,
     : first_(first), job_(std::move(job)), stop_(stop), next_(first), done_(count) {
   const size_t jobs = count > first ? count - first : 0;
   const size_t threads = std::min<size_t>(jobs, static_cast<size_t>(std::max(parallel, 1)));
-  for (size_t i = 0; i < threads; ++i) threads_.emplace_back([this] { Work(); });
+  try {
+    for (size_t i = 0; i < threads; ++i) threads_.emplace_back([this] { Work(); });
+  } catch (const std::system_error& error) {
+    // Those that there are do it all.
+    absl::MutexLock lock(&mu_);
+    if (threads_.empty()) {
+      failure_ = absl::ResourceExhaustedError(absl::StrCat("start a thread: ", error.what()));
+    }
+  }
 }
 
 LayerDownloads::~LayerDownloads() {

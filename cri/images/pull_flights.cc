@@ -1,8 +1,12 @@
 #include "cri/images/pull_flights.h"
 
 #include <atomic>
+#include <exception>
+#include <new>
+#include <system_error>
 #include <utility>
 
+#include "absl/strings/str_cat.h"
 #include "absl/time/time.h"
 #include "absl/types/optional.h"
 
@@ -14,6 +18,23 @@ struct PullFlights::Flight {
   int callers = 1;  // The rest under mu_.
   absl::optional<absl::StatusOr<std::string>> result;
 };
+
+namespace {
+
+// What the work reads is a registry's, and nobody else is on its thread to catch what a
+// library makes of that.
+absl::StatusOr<std::string> Guarded(const PullFlights::Work& work,
+                                    const PullFlights::Cancelled& cancelled) {
+  try {
+    return work(cancelled);
+  } catch (const std::bad_alloc&) {
+    return absl::ResourceExhaustedError("out of memory");
+  } catch (const std::exception& error) {
+    return absl::InternalError(error.what());
+  }
+}
+
+}  // namespace
 
 PullFlights::~PullFlights() {
   std::list<std::shared_ptr<Flight>> all;
@@ -49,16 +70,22 @@ absl::StatusOr<std::string> PullFlights::Run(const std::string& key, const Cance
     ++flight->callers;
   } else {
     flight = std::make_shared<Flight>();
-    flights_[key] = flight;
-    all_.push_back(flight);
-    flight->thread = std::thread([this, key, self = flight, work = std::move(work)] {
-      absl::StatusOr<std::string> result = work([&self] { return self->stop.load(); });
+    const auto fly = [this, key, self = flight, work = std::move(work)] {
+      absl::StatusOr<std::string> result = Guarded(work, [&self] { return self->stop.load(); });
       absl::MutexLock done(&mu_);
       self->result = std::move(result);
       const auto mine = flights_.find(key);
       if (mine != flights_.end() && mine->second == self) flights_.erase(mine);
       changed_.SignalAll();
-    });
+    };
+    // Known only once it flies: else others would wait for it in vain.
+    try {
+      flight->thread = std::thread(fly);
+    } catch (const std::system_error& error) {
+      return absl::ResourceExhaustedError(absl::StrCat("start a thread: ", error.what()));
+    }
+    flights_[key] = flight;
+    all_.push_back(flight);
   }
   while (!flight->result.has_value()) {
     changed_.WaitWithTimeout(&mu_, absl::Milliseconds(50));

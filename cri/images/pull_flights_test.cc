@@ -1,12 +1,15 @@
 #include "cri/images/pull_flights.h"
 
 #include <atomic>
+#include <stdexcept>
 #include <thread>
 #include <vector>
 
 #include "absl/synchronization/notification.h"
 #include "absl/time/clock.h"
+#include "base/no_threads.h"
 #include "base/status_matchers.h"
+#include "cri/images/layer_downloads.h"
 
 namespace crisp::cri {
 namespace {
@@ -83,6 +86,35 @@ TEST(PullFlightsTest, TheLastToLeaveStopsTheWork) {
           "key", [] { return false; },
           [](const Cancelled&) -> absl::StatusOr<std::string> { return std::string("anew"); }),
       IsOkAndHolds("anew"));
+}
+
+TEST(PullFlightsTest, WhatTheWorkThrowsIsItsError) {
+  PullFlights flights;
+  EXPECT_THAT(flights.Run("key", nullptr,
+                          [](const Cancelled&) -> absl::StatusOr<std::string> {
+                            throw std::length_error("too long");
+                          }),
+              StatusIs(absl::StatusCode::kInternal, "too long"));
+}
+
+TEST(PullFlightsTest, AnotherTryIsNotHeldUpByOneThatGotNoThread) {
+  PullFlights flights;
+  const auto work = [](const Cancelled&) -> absl::StatusOr<std::string> {
+    return std::string("id");
+  };
+  {
+    const NoThreads none;
+    EXPECT_THAT(flights.Run("key", nullptr, work), StatusIs(absl::StatusCode::kResourceExhausted));
+  }
+  EXPECT_THAT(flights.Run("key", nullptr, work), IsOkAndHolds("id"));
+}
+
+TEST(LayerDownloadsTest, WithoutAThreadNothingIsWaitedFor) {
+  std::atomic<bool> stop = false;
+  const NoThreads none;
+  LayerDownloads downloads(
+      0, 2, 2, [](size_t) { return absl::OkStatus(); }, &stop);
+  EXPECT_THAT(downloads.Wait(0), StatusIs(absl::StatusCode::kResourceExhausted));
 }
 
 TEST(PullFlightsTest, OtherKeysAreOtherRuns) {

@@ -3,7 +3,6 @@
 #include <sys/stat.h>
 
 #include <optional>
-#include <thread>
 #include <utility>
 #include <vector>
 
@@ -14,6 +13,7 @@
 #include "base/ids.h"
 #include "base/log.h"
 #include "base/safe_path.h"
+#include "base/side_by_side.h"
 #include "base/status_macros.h"
 #include "cri/pods/pod_cgroup.h"
 #include "cri/pods/pod_files.h"
@@ -222,11 +222,16 @@ absl::Status Prepare(const PodContext& context, Pod& pod) {
     CRISP_FAILPOINT("run_pod/namespace made");
   }
   absl::StatusOr<netns::PodNetworkResult> network = absl::UnknownError("not attempted");
-  std::thread attach([&] { network = AttachNetwork(context, pod, netns_path); });
+  absl::Status beside;
   const bool owns_mounts = driver->owns_pod_mounts();
-  const absl::Status beside = owns_mounts ? StartWithOwnMounts(context, driver, pod, userns_path)
-                                          : Annotate(MountOnHost(context, pod), kPrepareFiles);
-  attach.join();
+  SideBySide(2, 2, [&](size_t i) {
+    if (i == 0) {
+      network = AttachNetwork(context, pod, netns_path);
+    } else {
+      beside = owns_mounts ? StartWithOwnMounts(context, driver, pod, userns_path)
+                           : Annotate(MountOnHost(context, pod), kPrepareFiles);
+    }
+  });
   CRISP_RETURN_IF_ERROR(beside);
   CRISP_RETURN_IF_ERROR(network.status());
   if (!owns_mounts) {

@@ -7,6 +7,7 @@
 #include <filesystem>
 
 #include "base/file.h"
+#include "base/no_threads.h"
 #include "cri/pods/pod_files.h"
 #include "cri/pods/pod_test_env.h"
 #include "cri/pods/remove_pod.h"
@@ -148,6 +149,15 @@ TEST_F(RunPodOnNetworkTest, AddressesAreKeptAndReleasedWithThePod) {
   EXPECT_NE(::access(facts.netns_path().c_str(), F_OK), 0);
   EXPECT_OK(RemovePod(context_, *pod));
   EXPECT_TRUE(NothingIsLeft());
+}
+
+// RunPod undoes itself by StopPod while it unwinds: what that throws ends crispd.
+TEST_F(RunPodOnNetworkTest, APodEndsWhereNoThreadCanBeStarted) {
+  ASSERT_OK_AND_ASSIGN(const std::shared_ptr<Pod> pod, Run(NetworkedConfig()));
+  const NoThreads none;
+  EXPECT_OK(Run(PodConfig("other")));
+  EXPECT_OK(StopPod(context_, *pod));
+  EXPECT_THAT(network_.calls, ElementsAre("Attach " + pod->id(), "Release " + pod->id()));
 }
 
 TEST_F(RunPodOnNetworkTest, APodWithoutAHostnameGetsTheNodes) {

@@ -1,9 +1,8 @@
 #include "cri/pods/stop_pod.h"
 
-#include <thread>
-
 #include "base/failpoint.h"
 #include "base/log.h"
+#include "base/side_by_side.h"
 #include "base/status_macros.h"
 #include "cri/pods/pod_files.h"
 #include "cri/pods/pod_network_attachment.h"
@@ -60,13 +59,14 @@ absl::Status StopPod(const PodContext& context, Pod& pod) {
   const PodRecord facts = pod.facts().Get();
   CRISP_FAILPOINT("stop_pod/begun");
   // Each is waited for elsewhere, and neither needs the other.
-  absl::Status released;
-  std::thread network;
-  if (!facts.netns_path().empty()) {
-    network = std::thread([&] { released = ReleaseNetwork(context, pod, facts); });
-  }
-  const absl::Status ended = EndPause(context, pod, facts);
-  if (network.joinable()) network.join();
+  absl::Status ended, released;
+  SideBySide(facts.netns_path().empty() ? 1 : 2, 2, [&](size_t i) {
+    if (i == 0) {
+      ended = EndPause(context, pod, facts);
+    } else {
+      released = ReleaseNetwork(context, pod, facts);
+    }
+  });
   CRISP_RETURN_IF_ERROR(Annotate(ended, "end the pause process"));
   CRISP_RETURN_IF_ERROR(Annotate(released, "release the pod's network"));
   CRISP_FAILPOINT("stop_pod/stopped");

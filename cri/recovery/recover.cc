@@ -1,18 +1,15 @@
 #include "cri/recovery/recover.h"
 
-#include <algorithm>
-#include <atomic>
-#include <functional>
 #include <memory>
 #include <set>
 #include <string>
-#include <thread>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
 #include "base/log.h"
 #include "base/safe_path.h"
+#include "base/side_by_side.h"
 #include "base/status_macros.h"
 #include "cri/containers/container_rootfs.h"
 #include "cri/containers/image_volumes.h"
@@ -33,17 +30,6 @@ using state::v1::PodRecord;
 
 constexpr size_t kSideBySide = 8;
 
-void ForEach(size_t count, const std::function<void(size_t)>& work) {
-  std::atomic<size_t> next{0};
-  std::vector<std::thread> threads;
-  for (size_t i = 0; i < std::min(count, kSideBySide); ++i) {
-    threads.emplace_back([&] {
-      for (size_t at = next++; at < count; at = next++) work(at);
-    });
-  }
-  for (std::thread& thread : threads) thread.join();
-}
-
 void LogIfError(const absl::Status& status, absl::string_view what, const std::string& id) {
   if (!status.ok()) LogError(what, {{"id", id}, {"error", status}});
 }
@@ -52,7 +38,7 @@ void ReconcileAll(const ContainerContext& context, const LoadedRecords& loaded) 
   const std::set<std::string> earlier(loaded.from_earlier_boot.begin(),
                                       loaded.from_earlier_boot.end());
   const std::vector<std::shared_ptr<Pod>> pods = context.node->pods->All();
-  ForEach(pods.size(), [&](size_t i) {
+  SideBySide(pods.size(), kSideBySide, [&](size_t i) {
     const bool earlier_boot = earlier.count(pods[i]->id()) != 0;
     for (const auto& container : context.containers->OfPod(pods[i]->id())) {
       ReconcileContainer(context, *container, earlier_boot);
@@ -71,7 +57,7 @@ void UndoHalfMade(const ContainerContext& context) {
                container->id());
   }
   const std::vector<std::shared_ptr<Pod>> pods = context.node->pods->All();
-  ForEach(pods.size(), [&](size_t i) {
+  SideBySide(pods.size(), kSideBySide, [&](size_t i) {
     if (pods[i]->listed()) return;
     absl::Status undone = StopPod(*context.node, *pods[i]);
     if (undone.ok()) undone = RemovePod(*context.node, *pods[i]);

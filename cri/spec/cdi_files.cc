@@ -14,6 +14,7 @@
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "base/file.h"
+#include "base/shallow_json.h"
 #include "base/status_macros.h"
 #include "base/utf8.h"
 #include "cri/spec/field_text.h"
@@ -87,8 +88,8 @@ absl::StatusOr<json> FromYaml(const YAML::Node& node, int depth, size_t* values)
 
 absl::StatusOr<json> Parse(const std::string& path, const std::string& text) {
   if (absl::EndsWith(path, ".json")) {
-    json parsed = json::parse(text, nullptr, /*allow_exceptions=*/false);
-    if (parsed.is_discarded()) return absl::InvalidArgumentError("not JSON");
+    json parsed = ParseShallowJson(text);
+    if (parsed.is_discarded()) return absl::InvalidArgumentError("not JSON, or nested too deep");
     return parsed;
   }
   // yaml-cpp lets other bytes through, which the container's spec could not hold.

@@ -135,6 +135,15 @@ TEST_F(CdiTest, AFileThatIsNoTextIsRefused) {
               StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("gpu.yaml: not UTF-8")));
 }
 
+TEST_F(CdiTest, AFileThatNestsTooDeepIsRefused) {
+  const std::string deep = std::string(500'000, '[') + std::string(500'000, ']');
+  Write("etc/gpu.json", R"({"cdiVersion": "0.6.0", "kind": "vendor.example/gpu", "devices": [
+      {"name": "a", "containerEdits": {"env": [)" +
+                            deep + "]}}]}");
+  EXPECT_THAT(Inject({"vendor.example/gpu=a"}),
+              StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("nested too deep")));
+}
+
 TEST_F(CdiTest, NamesComeFromTheFieldAndFromAnnotationsOnce) {
   runtime::v1::ContainerConfig config;
   config.add_cdi_devices()->set_name("v.example/c=b");

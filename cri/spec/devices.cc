@@ -71,12 +71,13 @@ absl::Status AddDevicesBelow(UniqueFd fd, const std::string& container_path,
     // Devices come and go; one that has gone since readdir is not an error.
     if (::fstatat(dirfd, name.c_str(), &st, AT_SYMLINK_NOFOLLOW) == -1) continue;
     const std::string path = JoinPath(container_path, name);
+    if (!IsUtf8(name)) continue;  // A spec cannot tell of it.
     if (S_ISDIR(st.st_mode) && !In(kSkippedDirs, name)) {
       auto child =
           OpenBeneath(dirfd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW, Resolve::kNoSymlinks);
       if (!child.ok()) continue;
       CRISP_RETURN_IF_ERROR(AddDevicesBelow(*std::move(child), path, access, depth + 1, out));
-    } else if (IsDevice(st) && !In(kSkippedNodes, name) && IsUtf8(name)) {
+    } else if (IsDevice(st) && !In(kSkippedNodes, name)) {
       if (out->nodes.size() == kMaxDevices) return absl::InvalidArgumentError("too many devices");
       AddDevice(path, st, access, out);
     }

@@ -1,6 +1,11 @@
 #include "cri/spec/devices.h"
 
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+
+#include "base/safe_path.h"
 #include "base/status_matchers.h"
+#include "base/sys.h"
 
 namespace crisp::cri {
 namespace {
@@ -48,6 +53,21 @@ TEST(BuildDevices, ExpandsADirectory) {
     null |= path == "/host/dev/null";
   }
   EXPECT_TRUE(null);
+}
+
+TEST(BuildDevices, WhatIsBelowANameThatIsNoTextIsLeftOut) {
+  const std::string top = ::testing::TempDir() + "/devices";
+  const std::string odd = top + "/\xff";
+  ASSERT_OK(MakeDirs(odd, 0700));
+  for (const std::string& directory : {top, odd}) {
+    if (::mknod((directory + "/null").c_str(), S_IFCHR | 0600, makedev(1, 3)) != 0) {
+      GTEST_SKIP() << "devices cannot be made here: " << ErrnoName(errno);
+    }
+  }
+  ASSERT_OK_AND_ASSIGN(const OciDevices devices, BuildDevices(With(top, "/dev/odd", "r"), false));
+  ASSERT_EQ(devices.nodes.size(), 1u);
+  EXPECT_EQ(devices.nodes[0]["path"], "/dev/odd/null");
+  EXPECT_OK(RemoveTree(top));
 }
 
 TEST(BuildDevices, PrivilegedGetsTheHosts) {

@@ -7,6 +7,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/strip.h"
 #include "base/file.h"
+#include "base/shallow_json.h"
 #include "base/status_macros.h"
 #include "base/sys.h"
 #include "cri/spec/field_text.h"
@@ -111,8 +112,10 @@ absl::StatusOr<nlohmann::json> SeccompProfiles::Localhost(const std::string& pat
   const auto text = ReadFileAt(AT_FDCWD, clean, kMaxProfile);
   if (absl::IsOutOfRange(text.status())) return BadField(kField, "is larger than 1 MiB");
   if (!text.ok()) return BadField(kField, text.status().message());
-  const nlohmann::json parsed = nlohmann::json::parse(*text, nullptr, /*allow_exceptions=*/false);
-  if (parsed.is_discarded()) return BadField(kField, absl::StrCat(Quoted(clean), " is not JSON"));
+  const nlohmann::json parsed = ParseShallowJson(*text);
+  if (parsed.is_discarded()) {
+    return BadField(kField, absl::StrCat(Quoted(clean), " is not JSON, or nests too deep"));
+  }
   const SeccompSubject subject{capabilities, kernel_major_, kernel_minor_};
   auto profile = NormalizeSeccomp(parsed, subject);
   if (profile.ok()) profile = CheckAndKeep(key, *profile);

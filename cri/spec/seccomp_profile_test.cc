@@ -95,6 +95,11 @@ TEST_F(SeccompProfilesTest, LocalhostFilesAreJudged) {
   const std::string path = Path("bad.json");
   ASSERT_OK(WriteFileAtomic(path, "{", 0644));
   refuses(path, "not JSON");
+  const std::string deep = std::string(400'000, '[') + std::string(400'000, ']');
+  const std::string profile = R"({"defaultAction":"SCMP_ACT_ALLOW","syscalls":[{"names":["read"],)"
+                              R"("action":"SCMP_ACT_ALLOW","args":)";
+  ASSERT_OK(WriteFileAtomic(path, profile + deep + "}]}", 0644));
+  refuses(path, "nests too deep");
   ASSERT_OK(WriteFileAtomic(path, R"({"defaultAction":"NO"})", 0644));
   refuses(path, "unknown action \"NO\"");
   ASSERT_OK(WriteFileAtomic(path, std::string((1 << 20) + 1, ' '), 0644));

@@ -12,6 +12,7 @@
 #include "base/status_macros.h"
 #include "base/sys.h"
 #include "base/unique_fd.h"
+#include "base/utf8.h"
 
 namespace crisp::cri {
 namespace {
@@ -30,7 +31,8 @@ std::vector<InterfaceUsage> ParseNetDev(absl::string_view text) {
     if (colon == line.npos) continue;  // The heading.
     const std::vector<absl::string_view> words =
         absl::StrSplit(line.substr(colon + 1), ' ', absl::SkipEmpty());
-    const std::string name(absl::StripAsciiWhitespace(line.substr(0, colon)));
+    // The pod names its interfaces, in any bytes; what is told of them is text.
+    const std::string name = ToUtf8(absl::StripAsciiWhitespace(line.substr(0, colon)));
     if (words.size() < kColumns || name == "lo") continue;
     uint64_t columns[kColumns] = {};
     for (size_t i = 0; i < kColumns; ++i) (void)absl::SimpleAtoi(words[i], &columns[i]);

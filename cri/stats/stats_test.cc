@@ -98,6 +98,15 @@ TEST(NetworkUsageTest, ReadsAllButTheLoopback) {
   EXPECT_EQ(interfaces[0].tx_dropped, 4u);
 }
 
+// One name that is no text would make kubelet refuse the figures of all pods.
+TEST(NetworkUsageTest, NamesOfInterfacesAreText) {
+  const std::vector<InterfaceUsage> interfaces =
+      ParseNetDev("  \xff\xfe: 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16\n");
+  ASSERT_THAT(interfaces, SizeIs(1));
+  EXPECT_EQ(interfaces[0].name, "\xEF\xBF\xBD\xEF\xBF\xBD");
+  EXPECT_EQ(interfaces[0].rx_bytes, 1u);
+}
+
 TEST(NetworkUsageTest, AProcessInAnotherNamespaceIsNotAsked) {
   EXPECT_OK(ReadNetworkUsage(::getpid(), "/proc/self/ns/net"));
   EXPECT_THAT(ReadNetworkUsage(::getpid(), "/proc/self/ns/uts"),

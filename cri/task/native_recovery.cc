@@ -38,9 +38,14 @@ absl::Status NativeDriver::FindShims() {
     if (!ValidateIdentifier("pod id", id).ok()) continue;
     auto pod = std::make_shared<ShimPod>(loop_.get(), JoinPath(options_.state_dir, id), id,
                                          [this](const PodRef& lost) { OnLost(lost); });
-    CRISP_ASSIGN_OR_RETURN(const auto notes, pod->Notes());
+    const auto notes = pod->Notes();
+    if (!notes.ok()) {
+      // It must not keep crispd from starting, and with it all other pods.
+      LogError("what a shim ran cannot be found out", {{"pod", id}, {"error", notes.status()}});
+      continue;
+    }
     const absl::Status connected = pod->Connect();
-    if (notes.empty()) {
+    if (notes->empty()) {
       // Nothing of it is left, or nothing was made yet.
       InBackground([pod] { (void)pod->End(); });
       continue;
@@ -49,7 +54,7 @@ absl::Status NativeDriver::FindShims() {
     {
       absl::MutexLock lock(&mu_);
       pods_[id] = pod;
-      for (const auto& [task_id, cgroup_path] : notes) {
+      for (const auto& [task_id, cgroup_path] : *notes) {
         auto task = std::make_shared<Task>();
         task->id = task_id;
         task->pod_id = id;

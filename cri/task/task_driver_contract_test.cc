@@ -460,6 +460,18 @@ TEST_P(TaskDriverTest, ASuccessorAdoptsARunningTask) {
   EXPECT_EQ(env_->Log(id_), expected);
 }
 
+TEST_P(TaskDriverTest, AFileAmongTheShimsHindersNoStart) {
+  if (!native()) GTEST_SKIP() << "only the native driver has shims of its own";
+  RunSleeper();
+  driver_.reset();
+  const std::string stray = env_->dir() + "/shims/stray";
+  ASSERT_OK(WriteFileAtomic(stray, "", 0600));
+  OpenDriver();
+  EXPECT_EQ(::unlink(stray.c_str()), 0);
+  ASSERT_NE(driver_, nullptr);
+  EXPECT_THAT(Tasks(), IsOkAndHolds(Contains(id_)));
+}
+
 TEST_P(TaskDriverTest, ASuccessorLearnsOfAnExitThatNobodySaw) {
   const TaskSpec spec = env_->Spec(id_, Sh("usleep 300000; exit 4"));
   Run(spec);

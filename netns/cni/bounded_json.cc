@@ -2,39 +2,14 @@
 
 #include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
+#include "base/shallow_json.h"
 
 namespace crisp::netns {
-namespace {
-
-constexpr int kMaxDepth = 64;
-
-// Whether brackets outside strings nest deeper than kMaxDepth. Text that is not
-// JSON may be miscounted; the parser refuses it either way.
-bool TooDeep(absl::string_view text) {
-  int depth = 0;
-  bool in_string = false;
-  for (size_t i = 0; i < text.size(); ++i) {
-    const char c = text[i];
-    if (in_string) {
-      if (c == '\\') ++i;
-      if (c == '"') in_string = false;
-    } else if (c == '"') {
-      in_string = true;
-    } else if (c == '{' || c == '[') {
-      if (++depth > kMaxDepth) return true;
-    } else if (c == '}' || c == ']') {
-      --depth;
-    }
-  }
-  return false;
-}
-
-}  // namespace
 
 absl::StatusOr<nlohmann::json> ParseJsonObject(absl::string_view text) {
-  if (TooDeep(text)) {
+  if (!IsShallowJson(text)) {
     return absl::InvalidArgumentError(
-        absl::StrCat("JSON nests deeper than ", kMaxDepth, " levels"));
+        absl::StrCat("JSON nests deeper than ", kMaxJsonDepth, " levels"));
   }
   try {
     nlohmann::json value = nlohmann::json::parse(text.begin(), text.end());

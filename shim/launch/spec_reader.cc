@@ -7,6 +7,7 @@
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "base/shallow_json.h"
 #include "base/status_macros.h"
 #include "shim/launch/json_fields.h"
 #include "shim/launch/process_reader.h"
@@ -262,32 +263,12 @@ absl::Status CheckWhole(const Spec& spec) {
   return absl::OkStatus();
 }
 
-// Trees are written out and compared by recursion: none is deeper than a stack bears.
-bool IsShallow(absl::string_view text) {
-  constexpr int kMaxDepth = 64;
-  int depth = 0;
-  bool quoted = false;
-  for (size_t i = 0; i < text.size(); ++i) {
-    const char c = text[i];
-    if (quoted) {
-      if (c == '\\') ++i;
-      if (c == '"') quoted = false;
-    } else if (c == '"') {
-      quoted = true;
-    } else if (c == '{' || c == '[') {
-      if (++depth > kMaxDepth) return false;
-    } else if (c == '}' || c == ']') {
-      --depth;
-    }
-  }
-  return true;
-}
-
 absl::StatusOr<Json> ParseJson(absl::string_view text, const char* what) {
   if (text.size() > kMaxSpec) {
     return absl::InvalidArgumentError(absl::StrCat(what, ": is larger than 16 MiB"));
   }
-  if (!IsShallow(text)) return absl::InvalidArgumentError(absl::StrCat(what, ": nests too deep"));
+  if (!IsShallowJson(text))
+    return absl::InvalidArgumentError(absl::StrCat(what, ": nests too deep"));
   Json json = Json::parse(text.begin(), text.end(), nullptr, /*allow_exceptions=*/false);
   if (json.is_discarded()) {
     return absl::InvalidArgumentError(absl::StrCat(what, ": is not JSON"));

@@ -33,7 +33,9 @@ absl::StatusOr<ExitRecord> ReadExitRecord(const std::string& path) {
   const auto number = [&json](const char* name) {
     return json.contains(name) && json[name].is_number_integer();
   };
-  if (!json.is_object() || !number("pid") || !number("exit_code") || !number("exited_at_ns")) {
+  const bool oom_fits = !json.contains("oom_killed") || json["oom_killed"].is_boolean();
+  if (!json.is_object() || !number("pid") || !number("exit_code") || !number("exited_at_ns") ||
+      !oom_fits) {
     return absl::InvalidArgumentError(absl::StrCat(path, ": not an exit record"));
   }
   ExitRecord record;

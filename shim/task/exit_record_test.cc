@@ -37,7 +37,8 @@ TEST_F(ExitRecordTest, AMissingRecordIsNotFound) {
 }
 
 TEST_F(ExitRecordTest, ABrokenRecordIsRefused) {
-  for (const char* text : {"", "{", "[]", "{\"pid\":1}", "{\"pid\":\"1\"}"}) {
+  for (const char* text : {"", "{", "[]", "{\"pid\":1}", "{\"pid\":\"1\"}",
+                           R"({"pid":1,"exit_code":0,"exited_at_ns":1,"oom_killed":"no"})"}) {
     ASSERT_OK(WriteFileAtomic(path_, text, 0600));
     EXPECT_THAT(ReadExitRecord(path_), StatusIs(absl::StatusCode::kInvalidArgument)) << text;
   }

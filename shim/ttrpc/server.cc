@@ -9,6 +9,7 @@
 #include "absl/strings/str_cat.h"
 #include "base/status_macros.h"
 #include "base/sys.h"
+#include "base/utf8.h"
 #include "shim/ttrpc/connection.h"
 #include "shim/ttrpc/frame.h"
 
@@ -26,7 +27,9 @@ bool IsOurUser(int socket) {
 wire::Response ErrorResponse(const absl::Status& status) {
   wire::Response response;
   response.mutable_status()->set_code(static_cast<int>(status.code()));
-  response.mutable_status()->set_message(std::string(status.message()));
+  // It may quote a hook's words, or end within a character: a client would take the whole
+  // answer for broken.
+  response.mutable_status()->set_message(ToUtf8(status.message()));
   return response;
 }
 

@@ -32,6 +32,8 @@ class ServerTest : public ::testing::Test {
           } else if (method == "drop") {
           } else if (method == "fail") {
             std::move(reply).Error(absl::NotFoundError("no such thing"));
+          } else if (method == "mumble") {
+            std::move(reply).Error(absl::AbortedError("hook: \xff"));
           } else if (method == "big") {
             wire::Any any;
             any.set_value(std::string(6 << 20, 'x'));
@@ -77,6 +79,8 @@ TEST_F(ServerTest, AnswersAndErrorsKeepTheirWords) {
   EXPECT_EQ(answer.value(), request.SerializeAsString());
   EXPECT_THAT(client_->Call("any", "fail", request),
               StatusIs(absl::StatusCode::kNotFound, "no such thing"));
+  EXPECT_THAT(client_->Call("any", "mumble", request),
+              StatusIs(absl::StatusCode::kAborted, "hook: \xEF\xBF\xBD"));
   EXPECT_THAT(client_->Call("any", "drop", request), StatusIs(absl::StatusCode::kInternal));
 }
 

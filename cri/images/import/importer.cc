@@ -5,6 +5,7 @@
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "base/shallow_json.h"
 #include "base/status_macros.h"
 #include "cri/containerd/content_store.h"
 #include "cri/containerd/digest.h"
@@ -105,7 +106,7 @@ absl::StatusOr<Found> ReadSaved(Containerd* containerd, const ArchiveFiles& file
 absl::StatusOr<std::vector<Found>> FindSaved(Containerd* containerd, const ArchiveFiles& files,
                                              const std::string& lease) {
   const std::string& text = files.Document("manifest.json");
-  const json body = json::parse(text, nullptr, false);
+  const json body = ParseShallowJson(text);
   if (!body.is_array() || body.empty() || body.size() > kMaxImages) {
     return absl::InvalidArgumentError("manifest.json is not a list of images");
   }
