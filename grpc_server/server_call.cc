@@ -18,10 +18,12 @@ constexpr absl::Duration kPoll = absl::Seconds(1);
 
 }  // namespace
 
-ServerCall::ServerCall(const Clock* clock, absl::Duration timeout, std::function<void()> wake)
+ServerCall::ServerCall(const Clock* clock, absl::Duration timeout, std::shared_ptr<const Wake> wake,
+                       int32_t stream)
     : clock_(*clock),
       deadline_(clock->Steady() + timeout),
       wake_(std::move(wake)),
+      stream_(stream),
       call_{.abandoned = [this] { return cancelled(); }, .expired = [this] { return expired(); }} {}
 
 bool ServerCall::cancelled() const {
@@ -39,7 +41,7 @@ std::optional<std::string> ServerCall::Read() {
   std::string message = std::move(incoming_.front());
   incoming_.pop_front();
   consumed_ += message.size() + kPrefixBytes;
-  Wake();
+  WakeSession();
   return message;
 }
 
@@ -69,14 +71,14 @@ absl::Status ServerCall::Write(Message message) {
   }
   if (cancelled_ || expired()) return absl::CancelledError("the client is gone");
   const absl::Status queued = Queue(std::move(message));
-  if (queued.ok()) Wake();
+  if (queued.ok()) WakeSession();
   return queued;
 }
 
 void ServerCall::Finish(const absl::Status& status) {
   absl::MutexLock lock(&mu_);
   status_ = status;
-  Wake();
+  WakeSession();
 }
 
 void ServerCall::Deliver(std::string message) {
@@ -94,9 +96,9 @@ void ServerCall::Cancel() {
   cancelled_ = true;
 }
 
-void ServerCall::Wake() {
+void ServerCall::WakeSession() {
   if (std::exchange(woken_, true)) return;
-  wake_();
+  (*wake_)(stream_);
 }
 
 void ServerCall::TakeWake() {

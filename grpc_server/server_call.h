@@ -8,8 +8,8 @@
 #define CRISP_GRPC_SERVER_SERVER_CALL_H_
 
 #include <cstdint>
-#include <deque>
 #include <functional>
+#include <list>
 #include <memory>
 #include <optional>
 #include <string>
@@ -27,11 +27,15 @@ namespace crisp::grpcserver {
 
 using Message = std::shared_ptr<const std::string>;
 
+// Tells the session, on any thread, that one of its streams has something for it.
+using Wake = std::function<void(int32_t stream)>;
+
 class ServerCall {
  public:
-  // `wake` is called, on any thread, when there is something for the session to do; not
-  // again before the session has looked (TakeWake).
-  ServerCall(const Clock* clock, absl::Duration timeout, std::function<void()> wake);
+  // `wake` is called with `stream` when there is something for the session to do; not again
+  // before the session has looked (TakeWake).
+  ServerCall(const Clock* clock, absl::Duration timeout, std::shared_ptr<const Wake> wake,
+             int32_t stream);
 
   // --- The handler's half.
   const Call& call() const { return call_; }
@@ -70,7 +74,7 @@ class ServerCall {
   };
 
   absl::Status Queue(Message message) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
-  void Wake() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  void WakeSession() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   bool CanWrite() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   bool CanRead() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_) {
     return cancelled_ || request_ended_ || !incoming_.empty();
@@ -79,17 +83,19 @@ class ServerCall {
 
   const Clock& clock_;
   const absl::Duration deadline_;  // On the steady clock.
-  const std::function<void()> wake_;
+  const std::shared_ptr<const Wake> wake_;
+  const int32_t stream_;
   const Call call_;
   std::string request_;
 
   mutable absl::Mutex mu_;
   bool cancelled_ ABSL_GUARDED_BY(mu_) = false;
   bool woken_ ABSL_GUARDED_BY(mu_) = false;
-  std::deque<std::string> incoming_ ABSL_GUARDED_BY(mu_);
+  // Lists: empty ones, as most are and always will be, cost nothing.
+  std::list<std::string> incoming_ ABSL_GUARDED_BY(mu_);
   bool request_ended_ ABSL_GUARDED_BY(mu_) = false;
   size_t consumed_ ABSL_GUARDED_BY(mu_) = 0;
-  std::deque<Outgoing> outgoing_ ABSL_GUARDED_BY(mu_);
+  std::list<Outgoing> outgoing_ ABSL_GUARDED_BY(mu_);
   size_t outgoing_bytes_ ABSL_GUARDED_BY(mu_) = 0;
   size_t sent_of_first_ ABSL_GUARDED_BY(mu_) = 0;
   std::optional<absl::Status> status_ ABSL_GUARDED_BY(mu_);

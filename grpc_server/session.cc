@@ -55,8 +55,8 @@ void End(const SessionOptions& options, const Methods::value_type& method, Serve
 
 struct Session::Stream {
   std::string path;
-  std::string verb;
-  std::string content_type;
+  bool post = false;
+  bool grpc = false;  // By its content type.
   absl::Duration timeout = absl::InfiniteDuration();
   const Methods::value_type* method = nullptr;  // With its path.
   std::shared_ptr<ServerCall> call;             // From the end of the headers, unless refused.
@@ -141,8 +141,8 @@ struct Session::Callbacks {
   }
 };
 
-Session::Session(const SessionOptions& options, std::function<void(int32_t)> wake)
-    : options_(options), wake_(std::move(wake)) {
+Session::Session(const SessionOptions& options, Wake wake)
+    : options_(options), wake_(std::make_shared<const Wake>(std::move(wake))) {
   nghttp2_session_callbacks* callbacks = nullptr;
   nghttp2_option* option = nullptr;
   if (nghttp2_session_callbacks_new(&callbacks) != 0 || nghttp2_option_new(&option) != 0) {
@@ -212,16 +212,16 @@ void Session::OnHeader(Stream* stream, absl::string_view name, absl::string_view
   if (name == ":path") {
     stream->path = std::string(value);
   } else if (name == ":method") {
-    stream->verb = std::string(value);
+    stream->post = value == "POST";
   } else if (name == "content-type") {
-    stream->content_type = std::string(value);
+    stream->grpc = absl::StartsWith(value, "application/grpc");
   } else if (name == "grpc-timeout") {
     stream->timeout = ParseTimeout(value).value_or(absl::InfiniteDuration());
   }
 }
 
 void Session::OnHeadersEnd(int32_t id, Stream* stream) {
-  if (stream->verb != "POST" || !absl::StartsWith(stream->content_type, "application/grpc")) {
+  if (!stream->post || !stream->grpc) {
     const nghttp2_nv headers[] = {Header(":status", "415")};
     nghttp2_submit_response(http2_, id, headers, std::size(headers), nullptr);
     stream->responding = true;
@@ -234,8 +234,7 @@ void Session::OnHeadersEnd(int32_t id, Stream* stream) {
     return;
   }
   stream->method = &*found;
-  stream->call = std::make_shared<ServerCall>(options_.clock, stream->timeout,
-                                              [wake = wake_, id] { wake(id); });
+  stream->call = std::make_shared<ServerCall>(options_.clock, stream->timeout, wake_, id);
   if (stream->method->second.client_stream) Begin(id, stream);
 }
 

@@ -48,8 +48,8 @@ struct SessionOptions {
 
 class Session {
  public:
-  // `wake` is called on any thread; Resume(stream) is to be called on the session's soon.
-  Session(const SessionOptions& options, std::function<void(int32_t stream)> wake);
+  // After `wake`, Resume(stream) is to be called on the session's thread soon.
+  Session(const SessionOptions& options, Wake wake);
   ~Session();  // Cancels the calls under way.
   Session(const Session&) = delete;
   Session& operator=(const Session&) = delete;
@@ -82,7 +82,7 @@ class Session {
   void SubmitTrailers(int32_t id, const absl::Status& status);
 
   const SessionOptions& options_;
-  const std::function<void(int32_t)> wake_;
+  const std::shared_ptr<const Wake> wake_;  // Calls outlive the session.
   nghttp2_session* http2_ = nullptr;
   absl::flat_hash_map<int32_t, std::unique_ptr<Stream>> streams_;
 };

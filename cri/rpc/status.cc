@@ -1,5 +1,6 @@
 #include <nlohmann/json.hpp>
 
+#include "base/utf8.h"
 #include "base/version.h"
 #include "cri/containerd/containerd.h"
 #include "cri/rpc/rpcs.h"
@@ -14,7 +15,8 @@ void AddCondition(const char* type, const absl::Status& health, const char* reas
   condition->set_status(health.ok());
   if (health.ok()) return;
   condition->set_reason(reason);
-  condition->set_message(std::string(health.message()));
+  // A file below /etc/cni/net.d may have any name.
+  condition->set_message(ToUtf8(health.message()));
 }
 
 std::string CgroupModeName(CgroupMode mode) {
