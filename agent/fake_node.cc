@@ -152,6 +152,14 @@ Status FakeNode::Version(Context*, const runtime::v1::VersionRequest*,
   return Status::OK;
 }
 
+Status FakeNode::Status(Context*, const runtime::v1::StatusRequest*,
+                        runtime::v1::StatusResponse* reply) {
+  CRISP_FAKE_ENTER("Status");
+  reply->add_runtime_handlers()->mutable_features()->set_user_namespaces(true);
+  reply->add_runtime_handlers()->set_name("runc");
+  return Status::OK;
+}
+
 Status FakeNode::RunPodSandbox(Context*, const runtime::v1::RunPodSandboxRequest* request,
                                runtime::v1::RunPodSandboxResponse* reply) {
   CRISP_FAKE_ENTER("RunPodSandbox");

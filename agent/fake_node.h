@@ -59,6 +59,8 @@ class FakeNode : public runtime::v1::RuntimeService::Service,
 
   grpc::Status Version(Context*, const runtime::v1::VersionRequest*,
                        runtime::v1::VersionResponse*) override;
+  grpc::Status Status(Context*, const runtime::v1::StatusRequest*,
+                      runtime::v1::StatusResponse*) override;
   grpc::Status RunPodSandbox(Context*, const runtime::v1::RunPodSandboxRequest*,
                              runtime::v1::RunPodSandboxResponse*) override;
   grpc::Status StopPodSandbox(Context*, const runtime::v1::StopPodSandboxRequest*,

@@ -7,6 +7,9 @@
 
 namespace crisp::agent {
 
+// Of a node at once, as kubelet has it.
+inline constexpr int kMaxPods = 110;
+
 struct NodeFacts {
   std::string name;         // The hostname, in lower case.
   std::string ip;           // The first address that is not loopback, or "".

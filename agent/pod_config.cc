@@ -172,7 +172,7 @@ PodSandboxConfig MakeSandboxConfig(const Pod& pod, const PodInstance& instance) 
   }
   config.mutable_linux()->mutable_sysctls()->insert(pod.security.sysctls.begin(),
                                                     pod.security.sysctls.end());
-  FillSandboxSecurity(pod, config.mutable_linux()->mutable_security_context());
+  FillSandboxSecurity(pod, instance, config.mutable_linux()->mutable_security_context());
   return config;
 }
 
@@ -218,13 +218,17 @@ absl::StatusOr<ContainerConfig> MakeContainerConfig(const Pod& pod, const Contai
     added->set_container_path(mount.container_path);
     added->set_host_path(mount.host_path);
     added->set_readonly(mount.read_only);
+    // Files on the host keep the owners that they have inside.
+    if (pod.host_users || !instance.first_host_id.has_value()) continue;
+    AddIds(*instance.first_host_id, added->mutable_uidmappings());
+    AddIds(*instance.first_host_id, added->mutable_gidmappings());
   }
   config.set_log_path(absl::StrCat(container.name, "/", start.restart_count, ".log"));
   config.set_stdin(container.stdin_open);
   config.set_stdin_once(container.stdin_once);
   config.set_tty(container.tty);
   FillResources(pod, container, node_memory_bytes, config.mutable_linux()->mutable_resources());
-  CRISP_RETURN_IF_ERROR(FillContainerSecurity(pod, container, image,
+  CRISP_RETURN_IF_ERROR(FillContainerSecurity(pod, container, instance, image,
                                               config.mutable_linux()->mutable_security_context()));
   return config;
 }

@@ -3,6 +3,7 @@
 #define CRISP_AGENT_POD_CONFIG_H_
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -40,6 +41,9 @@ bool IsAgentAnnotation(const std::string& key);
 // annotations and spec.
 std::string SpecHash(const Pod& pod);
 
+// How many ids a pod with a user namespace of its own has: 0 to 65535 inside.
+inline constexpr uint32_t kIdsPerPod = 1 << 16;
+
 struct PodInstance {
   std::string uid;
   uint32_t attempt = 0;
@@ -47,6 +51,8 @@ struct PodInstance {
   std::string host_resolv_conf;    // The node's, for dnsConfig that adds to it.
   std::string node_agent;          // The node's name if its agent keeps the pod, else empty.
   bool volume_annotations = true;  // False for a runtime that knows none.
+  // The host's id of root inside, for users and groups alike; only with hostUsers: false.
+  std::optional<uint32_t> first_host_id;
 };
 
 runtime::v1::PodSandboxConfig MakeSandboxConfig(const Pod& pod, const PodInstance& instance);

@@ -90,6 +90,40 @@ TEST(PodConfigTest, Namespaces) {
   EXPECT_EQ(MakeSandboxConfig(Read(OneContainer("", R"("hostNetwork":true)")), {}).hostname(), "");
 }
 
+TEST(PodConfigTest, AUserNamespaceIsThePodsTheContainersAndTheMounts) {
+  EXPECT_FALSE(MakeSandboxConfig(Read(OneContainer("")), {})
+                   .linux()
+                   .security_context()
+                   .namespace_options()
+                   .has_userns_options())
+      << "nothing is said of pods that do not ask";
+  const auto is_first_range = [](const auto& mappings) {
+    return mappings.size() == 1 && mappings[0].container_id() == 0 &&
+           mappings[0].host_id() == 131072 && mappings[0].length() == 65536;
+  };
+  const Pod pod = Read(OneContainer("", R"("hostUsers":false)"));
+  PodInstance instance;
+  instance.first_host_id = 131072;
+  ContainerInstanceConfig start;
+  start.mounts = {{"/dev/termination-log", "/host/file"}};
+  const auto sandbox = MakeSandboxConfig(pod, instance);
+  ASSERT_OK_AND_ASSIGN(
+      const auto container,
+      MakeContainerConfig(pod, pod.containers[0], instance, {"sha256:1"}, {}, kNodeMemory, start));
+  for (const auto& options : {sandbox.linux().security_context().namespace_options(),
+                              container.linux().security_context().namespace_options()}) {
+    EXPECT_EQ(options.userns_options().mode(), NamespaceMode::POD);
+    EXPECT_TRUE(is_first_range(options.userns_options().uids()));
+    EXPECT_TRUE(is_first_range(options.userns_options().gids()));
+  }
+  EXPECT_TRUE(is_first_range(container.mounts(0).uidmappings()));
+  EXPECT_TRUE(is_first_range(container.mounts(0).gidmappings()));
+  const auto without = MakeSandboxConfig(pod, {});
+  const auto& users = without.linux().security_context().namespace_options().userns_options();
+  EXPECT_EQ(users.mode(), NamespaceMode::POD) << "which no runtime takes without ids";
+  EXPECT_TRUE(users.uids().empty());
+}
+
 TEST(PodConfigTest, DnsConfigAddsToTheNodesResolver) {
   PodInstance instance;
   instance.host_resolv_conf = "# c\nnameserver 10.0.0.1\nsearch a b\noptions ndots:5\n";

@@ -15,13 +15,23 @@ constexpr const char* kMaskedPaths[] = {
 constexpr const char* kReadOnlyPaths[] = {"/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys",
                                           "/proc/sysrq-trigger"};
 
-void FillNamespaces(const Pod& pod, runtime::v1::NamespaceOption* out) {
+void FillUserNamespace(const PodInstance& instance, runtime::v1::UserNamespace* out) {
+  // Without ids it is refused, and never the host's by mistake.
+  out->set_mode(runtime::v1::NamespaceMode::POD);
+  if (!instance.first_host_id.has_value()) return;
+  AddIds(*instance.first_host_id, out->mutable_uids());
+  AddIds(*instance.first_host_id, out->mutable_gids());
+}
+
+void FillNamespaces(const Pod& pod, const PodInstance& instance,
+                    runtime::v1::NamespaceOption* out) {
   using runtime::v1::NamespaceMode;
   out->set_network(pod.host_network ? NamespaceMode::NODE : NamespaceMode::POD);
   out->set_ipc(pod.host_ipc ? NamespaceMode::NODE : NamespaceMode::POD);
   out->set_pid(pod.host_pid                  ? NamespaceMode::NODE
                : pod.share_process_namespace ? NamespaceMode::POD
                                              : NamespaceMode::CONTAINER);
+  if (!pod.host_users) FillUserNamespace(instance, out->mutable_userns_options());
 }
 
 void FillSeccomp(const SeccompProfile& profile, bool privileged,
@@ -91,8 +101,17 @@ absl::Status FillUser(const SecurityContext& own, const SecurityContext& pod,
 
 }  // namespace
 
-void FillSandboxSecurity(const Pod& pod, runtime::v1::LinuxSandboxSecurityContext* out) {
-  FillNamespaces(pod, out->mutable_namespace_options());
+void AddIds(uint32_t first_host_id,
+            google::protobuf::RepeatedPtrField<runtime::v1::IDMapping>* out) {
+  runtime::v1::IDMapping* mapping = out->Add();
+  mapping->set_container_id(0);
+  mapping->set_host_id(first_host_id);
+  mapping->set_length(kIdsPerPod);
+}
+
+void FillSandboxSecurity(const Pod& pod, const PodInstance& instance,
+                         runtime::v1::LinuxSandboxSecurityContext* out) {
+  FillNamespaces(pod, instance, out->mutable_namespace_options());
   const SecurityContext& context = pod.security;
   if (context.run_as_user.has_value()) {
     out->mutable_run_as_user()->set_value(*context.run_as_user);
@@ -107,11 +126,11 @@ void FillSandboxSecurity(const Pod& pod, runtime::v1::LinuxSandboxSecurityContex
 }
 
 absl::Status FillContainerSecurity(const Pod& pod, const Container& container,
-                                   const ImageFacts& image,
+                                   const PodInstance& instance, const ImageFacts& image,
                                    runtime::v1::LinuxContainerSecurityContext* out) {
   const SecurityContext& own = container.security;
   const bool privileged = own.privileged.value_or(false);
-  FillNamespaces(pod, out->mutable_namespace_options());
+  FillNamespaces(pod, instance, out->mutable_namespace_options());
   FillGroups(pod, out);
   out->set_privileged(privileged);
   out->set_readonly_rootfs(own.read_only_root_filesystem.value_or(false));

@@ -265,6 +265,26 @@ TEST(DocumentsTest, ReadsEveryFieldThatIsCarriedOut) {
   EXPECT_EQ(pod.init_containers[0].name, "i");
 }
 
+TEST(DocumentsTest, AUserNamespaceExcludesTheHostsOthers) {
+  ASSERT_OK_AND_ASSIGN(Pod pod, ReadOne(PodWith("")));
+  EXPECT_TRUE(pod.host_users);
+  ASSERT_OK_AND_ASSIGN(pod, ReadOne(PodWith("", R"("hostUsers":true,"hostNetwork":true)")));
+  EXPECT_TRUE(pod.host_users);
+  ASSERT_OK_AND_ASSIGN(pod, ReadOne(PodWith("", R"("hostUsers":false)")));
+  EXPECT_FALSE(pod.host_users);
+  const auto refused =
+      ReadOne(PodWith("", R"("hostUsers":false,"hostNetwork":true,"hostPID":true,"hostIPC":true)"));
+  ASSERT_FALSE(refused.ok());
+  for (const char* field : {"hostNetwork", "HostPID", "HostIPC"}) {
+    EXPECT_THAT(std::string(refused.status().message()),
+                HasSubstr(absl::StrCat("spec.", field, ": Forbidden: when `hostUsers` is false")));
+  }
+  const auto devices = ReadOne(PodWith(R"("volumeDevices":[])", R"("hostUsers":false)"));
+  ASSERT_FALSE(devices.ok());
+  EXPECT_THAT(std::string(devices.status().message()),
+              HasSubstr("spec.containers[0].volumeDevices: not supported yet"));
+}
+
 TEST(DocumentsTest, ProbesHooksAndPlacement) {
   ASSERT_OK_AND_ASSIGN(
       const Pod pod,
@@ -330,7 +350,7 @@ TEST(DocumentsTest, ProbesAndHooksThatCannotBe) {
        "spec.initContainers[0].lifecycle: Forbidden: may not be set for init containers"},
       {"", R"("hostAliases":[{"ip":"x"}])", "must be a valid IP address"},
       {"", R"("nodeSelector":{"a b":"c"})", "name part must consist of"},
-      {"", R"("hostUsers":false)", "spec.hostUsers: Invalid value: false: not supported yet"},
+      {"", R"("hostUsers":"no")", "spec.hostUsers: Invalid value: \"no\": must be "},
   };
   for (const auto& test : cases) {
     const auto result = ParseDocuments("pod.yaml", PodWith(test.fields, test.spec));

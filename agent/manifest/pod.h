@@ -175,6 +175,7 @@ struct Pod {
   std::string hostname, runtime_class_name;
   std::string restart_policy = "Always";
   bool host_network = false, host_pid = false, host_ipc = false, share_process_namespace = false;
+  bool host_users = true;  // False: a user namespace of its own.
   int64_t termination_grace_period_seconds = 30;
   // From when the pod was admitted; then it fails with DeadlineExceeded.
   std::optional<int64_t> active_deadline_seconds;

@@ -70,15 +70,26 @@ void ReadHostAliases(ObjectReader& spec, Pod* pod) {
   });
 }
 
+// The paths of the last two are Kubernetes' own.
+void ReadHostUsers(ObjectReader& spec, Pod* pod) {
+  spec.Read("hostUsers", &pod->host_users);
+  if (pod->host_users) return;
+  const struct {
+    const char* name;
+    bool of_host;
+  } others[] = {
+      {"hostNetwork", pod->host_network}, {"HostPID", pod->host_pid}, {"HostIPC", pod->host_ipc}};
+  for (const auto& other : others) {
+    if (other.of_host) spec.Forbidden(other.name, "when `hostUsers` is false");
+  }
+}
+
 // What only a cluster can carry out: refused where a pod would not be what its author
 // wants, taken with a warning where all is well without it.
 void ReadFieldsOfClusters(ObjectReader& spec) {
   bool off = false;
   spec.Read("setHostnameAsFQDN", &off);
   if (off) spec.Invalid("setHostnameAsFQDN", true, "not supported yet");
-  bool host_users = true;
-  spec.Read("hostUsers", &host_users);
-  if (!host_users) spec.Invalid("hostUsers", false, "not supported yet");
   spec.Object("os", [](ObjectReader& os) {
     std::string name;
     os.ReadChoice("name", {"linux"}, &name);
@@ -130,6 +141,7 @@ void ReadSpec(ObjectReader& spec, Pod* pod) {
   }
   spec.Read("hostPID", &pod->host_pid);
   spec.Read("hostIPC", &pod->host_ipc);
+  ReadHostUsers(spec, pod);
   spec.Read("shareProcessNamespace", &pod->share_process_namespace);
   if (pod->host_pid && pod->share_process_namespace) {
     spec.Invalid("shareProcessNamespace", true,

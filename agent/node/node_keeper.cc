@@ -22,7 +22,6 @@ namespace crisp::agent {
 namespace {
 
 constexpr absl::Duration kHeartbeat = absl::Minutes(5);
-constexpr char kMaxPods[] = "110";
 
 // GOARCH's words, which Kubernetes uses.
 std::string Architecture(const std::string& machine) {
@@ -53,7 +52,7 @@ std::string TextOf(const char* file) {
 Json Capacity(const NodeFacts& facts) {
   Json capacity = {{"cpu", absl::StrCat(::sysconf(_SC_NPROCESSORS_ONLN))},
                    {"memory", absl::StrCat(facts.memory_bytes / 1024, "Ki")},
-                   {"pods", kMaxPods}};
+                   {"pods", absl::StrCat(kMaxPods)}};
   struct statvfs disk = {};
   if (::statvfs("/var/lib", &disk) == 0) {
     capacity["ephemeral-storage"] = absl::StrCat(disk.f_blocks * disk.f_frsize / 1024, "Ki");

@@ -53,6 +53,7 @@ NodePodManager::NodePodManager(ObjectStore* store, EventRecorder* events,
       pull_pool_(kPullThreads),
       kill_pool_(kKillThreads),
       probe_pool_(kProbeThreads),
+      user_namespaces_(options.pod_root),
       images_(store, runtime_.get(), events, clock, &pull_pool_, BackOffOf(options),
               [this](const std::string& uid) { Wake(uid); }),
       killer_(runtime_.get(), events, clock, &kill_pool_, &stop_,
@@ -66,6 +67,7 @@ NodePodManager::NodePodManager(ObjectStore* store, EventRecorder* events,
   services_.clock = clock;
   services_.back_off = BackOffOf(options);
   services_.options = std::move(options);
+  services_.user_namespaces = &user_namespaces_;
   services_.images = &images_;
   services_.killer = &killer_;
   services_.probes = &probes_;
@@ -75,6 +77,7 @@ NodePodManager::NodePodManager(ObjectStore* store, EventRecorder* events,
 }
 
 absl::Status NodePodManager::Start() {
+  CRISP_RETURN_IF_ERROR(Annotate(user_namespaces_.Recover(), "read the pods' user namespaces"));
   subscriptions_.push_back(services_.store->Subscribe(
       "Pod", [this](const ObjectChange& change) { OnPodChange(change); }));
   for (const char* kind : {"ConfigMap", "Secret"}) {
@@ -280,6 +283,8 @@ absl::Status NodePodManager::Relist() {
     traits_known_ = true;
   }
   CRISP_ASSIGN_OR_RETURN(const std::vector<RuntimePod> listed, runtime_->ListPods());
+  // No pod is worked on until RuntimeAnswers, so none takes what is freed.
+  if (!known) FreeUserNamespaces(listed);
   std::map<std::string, std::string> signatures;
   {
     absl::MutexLock lock(&mu_);
@@ -300,6 +305,18 @@ absl::Status NodePodManager::Relist() {
   }
   RuntimeAnswers(true);
   return absl::OkStatus();
+}
+
+void NodePodManager::FreeUserNamespaces(const std::vector<RuntimePod>& listed) {
+  std::set<std::string> uids;
+  for (const RuntimePod& pod : listed) uids.insert(pod.uid);
+  for (const ObjectPtr& pod : services_.store->List("Pod")) uids.insert(UidOf(*pod));
+  {
+    absl::MutexLock lock(&mu_);
+    for (const auto& [uid, entry] : pods_) uids.insert(uid);
+  }
+  const absl::Status freed = user_namespaces_.KeepOnly(uids);
+  if (!freed.ok()) LogWarn("user namespaces of pods that are gone stay taken", {{"error", freed}});
 }
 
 void NodePodManager::RelistLoop() {

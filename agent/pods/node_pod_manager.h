@@ -22,6 +22,7 @@
 #include "agent/pods/pod_manager.h"
 #include "agent/pods/pod_services.h"
 #include "agent/pods/pod_worker.h"
+#include "agent/pods/user_namespaces.h"
 #include "agent/probes/probe_manager.h"
 #include "agent/runtime/pod_runtime.h"
 #include "base/elastic_pool.h"
@@ -68,6 +69,8 @@ class NodePodManager : public PodManager {
 
   void RelistLoop();
   absl::Status Relist();
+  // What an agent before this one took for pods that nobody has any more.
+  void FreeUserNamespaces(const std::vector<RuntimePod>& listed);
   void WatchLoop();
   void RuntimeAnswers(bool answers);
   void Poke();
@@ -80,6 +83,7 @@ class NodePodManager : public PodManager {
   // The pools end before what their jobs use: see Stop.
   ElasticPool sync_pool_, pull_pool_, kill_pool_, probe_pool_;
   Timers timers_;
+  UserNamespaces user_namespaces_;
   PodServices services_;
   ImagePuller images_;
   ContainerKiller killer_;

@@ -18,6 +18,7 @@
 #include "absl/time/clock.h"
 #include "agent/runtime/fake_runtime.h"
 #include "agent/store/object_store.h"
+#include "base/file.h"
 #include "base/safe_path.h"
 #include "base/status_matchers.h"
 
@@ -642,6 +643,94 @@ TEST_F(PodManagerTest, ARuntimeWithoutVolumesGetsDirectoriesAndRefusesTheRest) {
   EXPECT_FALSE(node_.config("web").annotations().contains("io.crisp.volume-mounts"));
   ASSERT_TRUE(Eventually([&] { return events_.Count("FailedMount") > 0; }));
   EXPECT_THAT(events_.events(), Contains(HasSubstr("has no downwardAPI volumes")));
+}
+
+// The host's id of root inside, as the newest sandbox has it; 0 without a user namespace.
+uint32_t RootOf(const runtime::v1::PodSandboxConfig& config) {
+  const auto& options = config.linux().security_context().namespace_options();
+  return options.has_userns_options() ? options.userns_options().uids(0).host_id() : 0;
+}
+
+TEST_F(PodManagerTest, APodKeepsItsUserNamespaceUntilItIsOver) {
+  constexpr char kOwnUsers[] = R"({"hostUsers":false,"restartPolicy":"OnFailure",
+      "containers":[{"name":"web","image":"busybox"}]})";
+  Start();
+  const std::string uid = Apply("web", kOwnUsers);
+  ASSERT_TRUE(BecomesPhase("web", "Running"));
+  const uint32_t first = RootOf(node_.sandbox_config());
+  EXPECT_GE(first, 65536u);
+  const auto container = node_.config("web");
+  const auto& users = container.linux().security_context().namespace_options().userns_options();
+  EXPECT_EQ(users.uids(0).host_id(), first);
+  EXPECT_EQ(container.mounts(0).container_path(), "/dev/termination-log");
+  EXPECT_EQ(container.mounts(0).uidmappings(0).host_id(), first);
+  // Another sandbox, and another agent.
+  Restart();
+  node_.StopSandboxes();
+  ASSERT_TRUE(Eventually([&] { return node_.sandbox_config().metadata().attempt() == 1; }));
+  ASSERT_TRUE(Eventually([&] { return node_.Running("web") == 1; }));
+  EXPECT_EQ(RootOf(node_.sandbox_config()), first);
+  const std::string record = options_.pod_root + "/" + uid + "/userns";
+  EXPECT_OK(ReadFile(record));
+  // Another pod, until the first one is over.
+  Apply("other", R"({"hostUsers":false,"containers":[{"name":"other","image":"busybox"}]})");
+  ASSERT_TRUE(BecomesPhase("other", "Running"));
+  const auto root_of_other = [&] {
+    return node_.config("other")
+        .linux()
+        .security_context()
+        .namespace_options()
+        .userns_options()
+        .uids(0)
+        .host_id();
+  };
+  EXPECT_GE(root_of_other(), 65536u);
+  EXPECT_NE(root_of_other(), first);
+  node_.Exit("web", 0);
+  ASSERT_TRUE(BecomesPhase("web", "Succeeded"));
+  EXPECT_TRUE(Eventually([&] { return !ReadFile(record).ok(); }));
+}
+
+TEST_F(PodManagerTest, UserNamespacesOfPodsThatAreGoneAreFree) {
+  Start();
+  const std::string uid =
+      Apply("web", R"({"hostUsers":false,"containers":[{"name":"web","image":"busybox"}]})");
+  ASSERT_TRUE(BecomesPhase("web", "Running"));
+  const uint32_t first = RootOf(node_.sandbox_config());
+  manager_.reset();
+  node_.LoseEverything();
+  EXPECT_OK(store_->Remove({"Pod", "default", "web"}, uid));
+  Start();
+  Apply("next", R"({"hostUsers":false,"containers":[{"name":"next","image":"busybox"}]})");
+  ASSERT_TRUE(BecomesPhase("next", "Running"));
+  EXPECT_EQ(RootOf(node_.sandbox_config()), first);
+}
+
+TEST_F(PodManagerTest, WithoutUserNamespacesInTheRuntimeThereIsNoPod) {
+  node_.SetUserNamespaces("", false);
+  node_.SetUserNamespaces("runc", false);
+  Start();
+  Apply("web", R"({"hostUsers":false,"containers":[{"name":"web","image":"busybox"}]})");
+  Apply("runc", R"({"hostUsers":false,"runtimeClassName":"runc",
+      "containers":[{"name":"web","image":"busybox"}]})");
+  Apply("none", R"({"hostUsers":false,"runtimeClassName":"none",
+      "containers":[{"name":"web","image":"busybox"}]})");
+  Apply("plain", kOne);
+  ASSERT_TRUE(Eventually([&] { return events_.Count("FailedCreatePodSandBox") >= 3; }));
+  ASSERT_TRUE(BecomesPhase("plain", "Running"));
+  EXPECT_EQ(node_.CountCalls("RunPodSandbox"), 1u);
+  const std::string why =
+      "FailedCreatePodSandBox: Failed to create pod sandbox: can't set `spec.hostUsers: false`, ";
+  EXPECT_THAT(events_.events(), Contains(why + "runtime does not support user namespaces"));
+  EXPECT_THAT(events_.events(),
+              Contains(why + "RuntimeClass handler \"runc\" does not support user namespaces"));
+  EXPECT_THAT(events_.events(),
+              Contains(why + "RuntimeClass handler \"none\" does not support user "
+                             "namespaces: no such handler"));
+  EXPECT_EQ(Phase("web"), "Pending");
+  // It is waited for.
+  node_.SetUserNamespaces("", true);
+  EXPECT_TRUE(BecomesPhase("web", "Running"));
 }
 
 }  // namespace

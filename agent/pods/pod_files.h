@@ -2,6 +2,7 @@
 // directory with what is mounted into its containers (/etc/hosts, termination messages).
 //
 //   <pod_root>/<uid>/etc-hosts
+//   <pod_root>/<uid>/userns                                see user_namespaces.h
 //   <pod_root>/<uid>/containers/<name>/<restart count>     termination message
 //   <pod_root>/<uid>/volumes/<name>                        emptyDir, where the runtime has none
 //   <log_root>/<namespace>_<name>_<uid>/<container>/<restart count>.log

@@ -11,6 +11,7 @@
 #include "agent/pods/container_killer.h"
 #include "agent/pods/image_puller.h"
 #include "agent/pods/pod_manager.h"
+#include "agent/pods/user_namespaces.h"
 #include "agent/probes/probe_manager.h"
 #include "agent/runtime/pod_runtime.h"
 #include "agent/store/object_store.h"
@@ -33,6 +34,7 @@ struct PodServices {
   PodManagerOptions options;
   BackOffOptions back_off;
 
+  UserNamespaces* user_namespaces = nullptr;
   ImagePuller* images = nullptr;
   ContainerKiller* killer = nullptr;
   ProbeManager* probes = nullptr;

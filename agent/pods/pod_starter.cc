@@ -6,7 +6,6 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "agent/environment.h"
-#include "agent/pod_config.h"
 #include "agent/pods/host_volumes.h"
 #include "agent/pods/pod_objects.h"
 #include "api/cri/v1/api.pb.h"
@@ -22,17 +21,6 @@ bool Mounts(const Container& container, const std::string& path) {
     if (TextAt(mount, "mountPath") == path) return true;
   }
   return false;
-}
-
-PodInstance InstanceOf(const PodContext& pod, uint32_t attempt, const PodManagerOptions& options) {
-  PodInstance out;
-  out.uid = pod.uid;
-  out.attempt = attempt;
-  out.log_directory = pod.files.log_directory();
-  out.host_resolv_conf = options.node.resolv_conf;
-  out.node_agent = options.node_name;
-  out.volume_annotations = pod.traits.has_volumes;
-  return out;
 }
 
 // What the agent itself mounts, besides the pod's volumes.
@@ -99,10 +87,35 @@ std::vector<std::string> PodAddresses(const Pod& pod, const SandboxState& sandbo
   return host_ip.empty() ? std::vector<std::string>() : std::vector<std::string>{host_ip};
 }
 
+PodInstance PodStarter::InstanceOf(const PodContext& pod, uint32_t attempt) const {
+  PodInstance out;
+  out.uid = pod.uid;
+  out.attempt = attempt;
+  out.log_directory = pod.files.log_directory();
+  out.host_resolv_conf = s_.options.node.resolv_conf;
+  out.node_agent = s_.options.node_name;
+  out.volume_annotations = pod.traits.has_volumes;
+  if (!pod.spec.host_users) out.first_host_id = s_.user_namespaces->Find(pod.uid);
+  return out;
+}
+
+// A runtime that has none might take no notice of what is asked, so it is not asked.
+absl::Status PodStarter::TakeUserNamespace(const PodContext& pod) const {
+  if (pod.spec.host_users) return absl::OkStatus();
+  const std::string& handler = pod.spec.runtime_class_name;
+  const absl::StatusOr<bool> can = s_.runtime->HasUserNamespaces(handler);
+  if (!can.ok() && !absl::IsNotFound(can.status())) return can.status();
+  if (can.ok() && *can) return s_.user_namespaces->Take(pod.uid).status();
+  return absl::FailedPreconditionError(absl::StrCat(
+      "can't set `spec.hostUsers: false`, ",
+      handler.empty() ? "runtime" : absl::StrCat("RuntimeClass handler \"", handler, "\""),
+      " does not support user namespaces", can.ok() ? "" : ": ", can.status().message()));
+}
+
 std::shared_ptr<const runtime::v1::PodSandboxConfig> PodStarter::SandboxConfig(
     const PodContext& pod, uint32_t attempt) const {
   return std::make_shared<const runtime::v1::PodSandboxConfig>(
-      MakeSandboxConfig(pod.spec, InstanceOf(pod, attempt, s_.options)));
+      MakeSandboxConfig(pod.spec, InstanceOf(pod, attempt)));
 }
 
 absl::Status PodStarter::StartSandbox(const PodContext& pod, uint32_t attempt) const {
@@ -114,6 +127,7 @@ absl::Status PodStarter::StartSandbox(const PodContext& pod, uint32_t attempt) c
     return status;
   }
   status = pod.files.MakeDirectories(pod.spec);
+  if (status.ok()) status = TakeUserNamespace(pod);
   if (status.ok()) {
     status = s_.runtime->RunPodSandbox(*SandboxConfig(pod, attempt), pod.spec.runtime_class_name)
                  .status();
@@ -157,9 +171,8 @@ PodStarter::Started PodStarter::StartContainer(const PodContext& pod, const Cont
   if (const absl::Status status = AddOwnMounts(pod, container, ips, &start); !status.ok()) {
     return fail("CreateContainerConfigError", status);
   }
-  const auto config =
-      MakeContainerConfig(pod.spec, container, InstanceOf(pod, sandbox.attempt, s_.options), image,
-                          *environment, s_.options.node.memory_bytes, start);
+  const auto config = MakeContainerConfig(pod.spec, container, InstanceOf(pod, sandbox.attempt),
+                                          image, *environment, s_.options.node.memory_bytes, start);
   if (!config.ok()) return fail("CreateContainerConfigError", config.status());
 
   auto created =

@@ -16,6 +16,7 @@
 
 #include "absl/status/status.h"
 #include "agent/manifest/pod.h"
+#include "agent/pod_config.h"
 #include "agent/pods/pod_files.h"
 #include "agent/pods/pod_services.h"
 #include "agent/pods/pod_sync.h"
@@ -53,6 +54,9 @@ class PodStarter {
                          const ImageFacts& image) const;
 
  private:
+  PodInstance InstanceOf(const PodContext& pod, uint32_t attempt) const;
+  absl::Status TakeUserNamespace(const PodContext& pod) const;
+
   const PodServices& s_;
 };
 

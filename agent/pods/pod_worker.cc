@@ -149,6 +149,7 @@ PodWorker::Outcome PodWorker::Sync(const ObjectPtr& object, bool removed,
       outcome.wake_at = s_.clock->Now() + kSoon;
       return outcome;
     }
+    ReleaseUserNamespace(view);
     outcome.wake_at = std::min(view.plan.wake_at, view.deadline_at);
     UpdateMetadata(view, &outcome);
     // What the phase forbids by now is decided anew.

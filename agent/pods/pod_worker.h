@@ -82,6 +82,8 @@ class PodWorker : public std::enable_shared_from_this<PodWorker> {
   void StartContainer(const View& view, const StartAction& action);
   void RunPostStart(const View& view, const Container& container, bool init, const std::string& id);
   absl::Status Finish(const View& view);
+  // Of a pod that is over and of which nothing runs, though it stays listed.
+  void ReleaseUserNamespace(const View& view);
   void TellBackOff(const View& view);
   // Brings labels and annotations to the pod's downwardAPI volumes.
   void UpdateMetadata(const View& view, Outcome* outcome);

@@ -191,8 +191,26 @@ void PodWorker::UpdateMetadata(const View& view, Outcome* outcome) {
           {{"pod", view.input.full_name}, {"error", status}});
 }
 
+void PodWorker::ReleaseUserNamespace(const View& view) {
+  if (!IsTerminalPhase(status_)) return;
+  for (const SandboxState& sandbox : view.observed.sandboxes) {
+    if (sandbox.ready) return;
+  }
+  for (const ContainerState& container : view.observed.containers) {
+    if (container.phase == ContainerState::Phase::kRunning ||
+        container.phase == ContainerState::Phase::kUnknown) {
+      return;
+    }
+  }
+  const absl::Status released = s_.user_namespaces->Release(uid_);
+  if (released.ok()) return;
+  LogWarn("a pod that ended keeps its user namespace",
+          {{"pod", view.input.full_name}, {"error", released}});
+}
+
 absl::Status PodWorker::Finish(const View& view) {
   CRISP_RETURN_IF_ERROR(Annotate(pod_->files.RemoveAll(), "remove the pod's files"));
+  CRISP_RETURN_IF_ERROR(s_.user_namespaces->Release(uid_));
   s_.images->Forget(uid_);
   s_.killer->Forget(uid_);
   s_.probes->KeepOnly(uid_, {});

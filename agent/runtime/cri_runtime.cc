@@ -54,6 +54,15 @@ class CriRuntime : public PodRuntime {
     return true;
   }
 
+  absl::StatusOr<bool> HasUserNamespaces(const std::string& handler) override {
+    CRISP_ASSIGN_OR_RETURN(const auto reply, client_.Runtime(&RuntimeService::Stub::Status,
+                                                             runtime::v1::StatusRequest()));
+    for (const auto& known : reply.runtime_handlers()) {
+      if (known.name() == handler) return known.features().user_namespaces();
+    }
+    return absl::NotFoundError(absl::StrCat("the handler \"", handler, "\" is not known"));
+  }
+
   absl::StatusOr<std::vector<RuntimePod>> ListPods() override;
   absl::StatusOr<RuntimePod> GetPod(const std::string& uid) override;
 

@@ -101,6 +101,12 @@ TEST_F(CriRuntimeTest, ImagesAndCommands) {
   EXPECT_TRUE(volumes);
 }
 
+TEST_F(CriRuntimeTest, AHandlerSaysWhetherItHasUserNamespaces) {
+  EXPECT_THAT(runtime_->HasUserNamespaces(""), IsOkAndHolds(true));
+  EXPECT_THAT(runtime_->HasUserNamespaces("runc"), IsOkAndHolds(false));
+  EXPECT_THAT(runtime_->HasUserNamespaces("other"), StatusIs(absl::StatusCode::kNotFound));
+}
+
 TEST_F(CriRuntimeTest, WithoutAStreamOfEventsWatchSaysSo) {
   EXPECT_THAT(runtime_->Watch([] {}, [](const std::string&) {}),
               StatusIs(absl::StatusCode::kUnimplemented));

@@ -28,6 +28,14 @@ class FakeRuntime : public PodRuntime {
     return node_.has_volumes_;
   }
 
+  absl::StatusOr<bool> HasUserNamespaces(const std::string& handler) override {
+    absl::MutexLock lock(&node_.mu_);
+    if (absl::Status s = node_.Enter("Status"); !s.ok()) return s;
+    const auto found = node_.user_namespaces_.find(handler);
+    if (found == node_.user_namespaces_.end()) return absl::NotFoundError("no such handler");
+    return found->second;
+  }
+
   absl::StatusOr<std::vector<RuntimePod>> ListPods() override {
     absl::MutexLock lock(&node_.mu_);
     if (absl::Status s = node_.Enter("ListPods"); !s.ok()) return s;
@@ -279,6 +287,11 @@ void FakeNodeState::SetEvents(bool has) {
 void FakeNodeState::SetVolumes(bool has) {
   absl::MutexLock lock(&mu_);
   has_volumes_ = has;
+}
+
+void FakeNodeState::SetUserNamespaces(const std::string& handler, bool has) {
+  absl::MutexLock lock(&mu_);
+  user_namespaces_[handler] = has;
 }
 
 void FakeNodeState::SetAway(bool away) {

@@ -39,6 +39,8 @@ class FakeNodeState {
   void SetExec(std::function<absl::StatusOr<ExecResult>(const std::string& container)> exec);
   void SetEvents(bool has);
   void SetVolumes(bool has);
+  // Of pods of that handler; "" is the default one's name.
+  void SetUserNamespaces(const std::string& handler, bool has);
   void SetAway(bool away);
 
   // The running container of that name ends.
@@ -80,6 +82,7 @@ class FakeNodeState {
   RegistryCredentials login_ ABSL_GUARDED_BY(mu_);
   std::map<std::string, int> exits_ ABSL_GUARDED_BY(mu_);
   std::map<std::string, absl::Status> failures_ ABSL_GUARDED_BY(mu_);
+  std::map<std::string, bool> user_namespaces_ ABSL_GUARDED_BY(mu_) = {{"", true}};
   std::function<absl::StatusOr<ExecResult>(const std::string&)> exec_ ABSL_GUARDED_BY(mu_);
   std::vector<std::string> calls_ ABSL_GUARDED_BY(mu_);
   std::vector<std::string> events_ ABSL_GUARDED_BY(mu_);  // Of the one subscriber.

@@ -43,6 +43,10 @@ class PodRuntime {
   // False for a runtime without the service crisp.volumes.v1.
   virtual absl::StatusOr<bool> HasVolumes() = 0;
 
+  // True if pods of that handler may have user namespaces. NotFound if it does not say that it
+  // has the handler.
+  virtual absl::StatusOr<bool> HasUserNamespaces(const std::string& handler) = 0;
+
   // Every pod, as far as a list shows it: no addresses, times or exit codes.
   virtual absl::StatusOr<std::vector<RuntimePod>> ListPods() = 0;
   // Everything about one pod; empty lists if the runtime has nothing of it.

@@ -232,6 +232,9 @@ class Objects(AgentTest):
                 "{apiVersion: apps/v1, kind: DaemonSet, metadata: {name: web}, spec: {selector: "
                 "{matchLabels: {a: b}}, template: {metadata: {labels: {a: c}}, spec: {containers: "
                 "[{name: c, image: b}]}}}}",
+            "spec.hostNetwork: Forbidden: when `hostUsers` is false":
+                "{apiVersion: v1, kind: Pod, metadata: {name: web}, spec: {hostUsers: false, hostNetwork: true, "
+                "containers: [{name: c, image: b}]}}",
             'unknown field "spec.contaners"':
                 "{apiVersion: v1, kind: Pod, metadata: {name: web}, spec: {contaners: []}}",
         }  # fmt: skip
@@ -445,6 +448,89 @@ class Pods(AgentTest):
         for reason in ("Scheduled", "Pulled", "Created", "Started"):
             self.assertIn(reason, reasons)
         self.assertIn("Started", self.crisp("describe", "pod", "on-host").stdout)
+
+
+class UserNamespaces(AgentTest):
+    """hostUsers: false."""
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        handlers = cls.node.call(harness.RUNTIME + "Status", {})["runtime_handlers"]
+        features = {h.get("name", ""): h.get("features", {}) for h in handlers}
+        if not features[""].get("user_namespaces"):
+            raise unittest.SkipTest("this host has no user namespaces with idmapped mounts; crispd's log says why")
+
+    def sh(self, pod, script):
+        return self.crisp("exec", pod, "--", "sh", "-c", script).stdout
+
+    def first_id(self, pod):
+        inside, first, length = self.sh(pod, "cat /proc/self/uid_map").split()
+        self.assertEqual((inside, length), ("0", "65536"))
+        self.assertEqual(self.sh(pod, "cat /proc/self/gid_map").split(), [inside, first, length])
+        return int(first)
+
+    def record(self, pod):
+        uid = self.object("pod", pod)["metadata"]["uid"]
+        return os.path.join(self.node.base, "agent", "agent", "pods", uid, "userns")
+
+    def test_root_inside_is_nobody_outside(self):
+        self.apply("user-namespace.yaml")
+        self.wait_ready("own-users", "own-users-too")
+        first = self.first_id("own-users")
+        self.assertGreaterEqual(first, 65536)
+        self.assertGreaterEqual(abs(first - self.first_id("own-users-too")), 65536)
+        self.assertEqual(self.sh("own-users", "id -u").strip(), "0")
+        container = self.container("own-users")["containerID"].split("//")[1]
+        status = self.node.call(harness.RUNTIME + "ContainerStatus", {"container_id": container, "verbose": True})
+        self.assertEqual(os.stat(f"/proc/{json.loads(status['info']['info'])['pid']}").st_uid, first)
+        # What is mounted is root's inside, whoever mounted it.
+        self.assertEqual(self.sh("own-users", "cat /config/text"), "hello from outside")
+        self.assertIn("192.0.2.10\tdatabase", self.sh("own-users", "cat /etc/hosts"))
+        files = "/config/text /etc/hosts /dev/termination-log"
+        self.assertEqual(self.sh("own-users", f"stat -c %u {files}").split(), ["0"] * 3)
+        self.assertEqual(self.sh("own-users", "cat /dev/termination-log"), "ready\n")
+
+    def test_the_ids_are_kept_as_long_as_the_pod_runs(self):
+        self.apply("user-namespace.yaml")
+        self.wait_ready("own-users", "own-users-too")
+        ids = {pod: self.first_id(pod) for pod in ("own-users", "own-users-too")}
+        self.node.kill_agent()
+        self.node.start_agent(*self.flags)
+        self.wait_ready(*ids)
+        # So has another sandbox, and the container that this agent makes in it.
+        request = {"pod_sandbox_id": self.sandbox("own-users")}
+        self.node.call(harness.RUNTIME + "StopPodSandbox", request)
+        self.until(lambda: self.sandbox("own-users") not in (None, request["pod_sandbox_id"]), "another sandbox")
+        self.until(lambda: self.container("own-users")["ready"], "its container")
+        self.assertEqual({pod: self.first_id(pod) for pod in ids}, ids)
+        self.assertEqual(self.container("own-users")["lastState"]["terminated"]["message"], "ready\n")
+        # They are free when the pod is over, though it is still listed.
+        record = self.record("own-users-too")
+        self.assertTrue(os.path.exists(record))
+        container = self.container("own-users-too")["containerID"].split("//")[1]
+        self.node.call(harness.RUNTIME + "StopContainer", {"container_id": container, "timeout": 0})
+        self.until(lambda: self.phase("own-users-too") == "Failed", "the end")
+        self.assertEqual(self.container("own-users-too")["state"]["terminated"]["message"], "bye\n")
+        self.until(lambda: not os.path.exists(record), "its ids to be free")
+
+    def sandbox(self, pod):
+        uid = self.object("pod", pod)["metadata"]["uid"]
+        request = {"filter": {"label_selector": {"io.kubernetes.pod.uid": uid}, "state": {"state": "SANDBOX_READY"}}}
+        items = self.node.call(harness.RUNTIME + "ListPodSandbox", request).get("items", [])
+        return items[0]["id"] if items else None
+
+    def test_a_handler_without_them_makes_no_pod(self):
+        self.apply_text(
+            "{apiVersion: v1, kind: Pod, metadata: {name: other}, spec: {hostUsers: false, runtimeClassName: runc, "
+            "containers: [{name: main, image: busybox}]}}"
+        )
+        self.until(lambda: self.events("FailedCreatePodSandBox", "other"), "the event")
+        self.assertIn(
+            "can't set `spec.hostUsers: false`, RuntimeClass handler \"runc\" does not support user namespaces",
+            self.events("FailedCreatePodSandBox", "other")[0]["message"],
+        )
+        self.assertEqual(self.phase("other"), "Pending")
 
 
 class LegacyEnvironment(AgentTest):
