@@ -7,7 +7,6 @@
 #include <optional>
 #include <utility>
 
-#include "absl/base/attributes.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "base/clock.h"
@@ -197,10 +196,6 @@ absl::Status RawClient::OnFrame() {
     case NGHTTP2_WINDOW_UPDATE:
     case NGHTTP2_DATA:
       return absl::OkStatus();
-    case NGHTTP2_RST_STREAM:
-      // Go's server sends one if it has answered before it saw the end of the request.
-      if (!under_way_.contains(frame_.stream)) return absl::OkStatus();
-      ABSL_FALLTHROUGH_INTENDED;
     default:
       return absl::InternalError(
           absl::StrCat("a frame of type ", frame_.type, " on stream ", frame_.stream));
