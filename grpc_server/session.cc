@@ -6,6 +6,7 @@
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "base/from_exception.h"
 
 namespace crisp::grpcserver {
 namespace {
@@ -34,11 +35,8 @@ template <typename F>
 std::optional<absl::Status> Guard(F handler) {
   try {
     return handler();
-  } catch (const std::bad_alloc&) {
-    return absl::ResourceExhaustedError("out of memory");
   } catch (const std::exception& error) {
-    // A library of ours threw on input that we should have refused.
-    return absl::InternalError(error.what());
+    return FromException(error);
   }
 }
 

@@ -1,5 +1,6 @@
 #include "agent/manifest/labels.h"
 
+#include <algorithm>
 #include <cstdint>
 #include <utility>
 
@@ -60,6 +61,13 @@ void ReadRequirement(ObjectReader& expression, const std::map<std::string, Op>& 
   CheckValues(expression, out->op, values);
 }
 
+// `value_of`: const std::string*(const std::string& key), null if there is no such label.
+template <typename F>
+bool AllMet(const std::vector<Requirement>& requirements, F value_of) {
+  return std::all_of(requirements.begin(), requirements.end(),
+                     [&](const Requirement& one) { return one.Matches(value_of(one.key)); });
+}
+
 }  // namespace
 
 bool Requirement::Matches(const std::string* value) const {
@@ -86,23 +94,18 @@ bool Requirement::Matches(const std::string* value) const {
 }
 
 bool AllMatch(const std::vector<Requirement>& requirements, const Labels& labels) {
-  for (const Requirement& requirement : requirements) {
-    const auto found = labels.find(requirement.key);
-    if (!requirement.Matches(found == labels.end() ? nullptr : &found->second)) return false;
-  }
-  return true;
+  return AllMet(requirements, [&](const std::string& key) {
+    const auto found = labels.find(key);
+    return found == labels.end() ? nullptr : &found->second;
+  });
 }
 
 bool AllMatch(const std::vector<Requirement>& requirements, const nlohmann::json& labels) {
-  for (const Requirement& requirement : requirements) {
-    const std::string* value = nullptr;
-    if (labels.is_object()) {
-      const auto found = labels.find(requirement.key);
-      if (found != labels.end()) value = found->get_ptr<const std::string*>();
-    }
-    if (!requirement.Matches(value)) return false;
-  }
-  return true;
+  return AllMet(requirements, [&](const std::string& key) -> const std::string* {
+    if (!labels.is_object()) return nullptr;
+    const auto found = labels.find(key);
+    return found == labels.end() ? nullptr : found->get_ptr<const std::string*>();
+  });
 }
 
 void CheckLabels(ObjectReader& object, const char* field, const Labels& labels) {

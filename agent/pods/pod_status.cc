@@ -108,8 +108,7 @@ class StatusBuilder {
     Seen seen;
     seen.replaced = newest != nullptr && !newest->id.empty() && newest->id == progress.replaced;
     Json state, last = Json::object();
-    const bool runs = newest != nullptr && !newest->lost &&
-                      (newest->phase == Phase::kRunning || newest->phase == Phase::kUnknown);
+    const bool runs = newest != nullptr && newest->runs();
     if (runs && !progress.busy) {
       state = {{"running", {{"startedAt", FormatTimestamp(newest->started_at)}}}};
       const auto ready = in_.ready.find(role.name);

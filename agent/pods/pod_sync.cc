@@ -9,12 +9,6 @@ namespace {
 
 using Phase = ContainerState::Phase;
 
-// Unknown counts as running: it must be stopped before another one takes its place.
-bool Runs(const ContainerState& container) {
-  return !container.lost &&
-         (container.phase == Phase::kRunning || container.phase == Phase::kUnknown);
-}
-
 class Decision {
  public:
   explicit Decision(const SyncInput& input) : in_(input) {}
@@ -61,7 +55,7 @@ class Decision {
     for (const SandboxState& old : in_.observed->sandboxes) {
       const bool alive =
           std::any_of(in_.observed->containers.begin(), in_.observed->containers.end(),
-                      [&](const ContainerState& c) { return c.sandbox_id == old.id && Runs(c); });
+                      [&](const ContainerState& c) { return c.sandbox_id == old.id && c.runs(); });
       if (old.ready || alive) plan_.stop_sandboxes.push_back(old.id);
     }
     if (!any_start) return;
@@ -133,7 +127,7 @@ class Decision {
     for (const ContainerRole& role : in_.init) {
       const ContainerState* here = in_.history->NewestIn(role.name, sandbox_id_);
       if (role.sidecar) {
-        if (here != nullptr && Runs(*here)) {
+        if (here != nullptr && here->runs()) {
           if (Kill(role, *here) || ProgressOf(role.name).busy || !ProgressOf(role.name).started) {
             blocked = true;
           }
@@ -146,7 +140,7 @@ class Decision {
         continue;
       }
       if (initialized || blocked) continue;
-      if (here != nullptr && Runs(*here)) {
+      if (here != nullptr && here->runs()) {
         blocked = true;
         // One that is at work when its definition changes ends by itself, as in Kubernetes.
         if (!DefinitionChanged(role, *here)) Kill(role, *here);
@@ -165,7 +159,7 @@ class Decision {
   void MainContainers() {
     for (const ContainerRole& role : in_.main) {
       const ContainerState* newest = in_.history->Newest(role.name);
-      if (newest != nullptr && Runs(*newest)) {
+      if (newest != nullptr && newest->runs()) {
         Kill(role, *newest);
       } else if (Restarts(role, newest)) {
         Start(role, false, newest);
@@ -201,14 +195,14 @@ class Decision {
       const bool sidecar = std::any_of(
           in_.init.begin(), in_.init.end(),
           [&](const ContainerRole& role) { return role.sidecar && role.name == container.name; });
-      if (sidecar || !Runs(container)) continue;
+      if (sidecar || !container.runs()) continue;
       KillAtEnd(container);
       any = true;
     }
     if (any) return;
     for (auto role = in_.init.rbegin(); role != in_.init.rend(); ++role) {
       for (const ContainerState& container : in_.observed->containers) {
-        if (container.name != role->name || !Runs(container)) continue;
+        if (container.name != role->name || !container.runs()) continue;
         KillAtEnd(container);
         any = true;
       }

@@ -197,10 +197,7 @@ void PodWorker::ReleaseUserNamespace(const View& view) {
     if (sandbox.ready) return;
   }
   for (const ContainerState& container : view.observed.containers) {
-    if (container.phase == ContainerState::Phase::kRunning ||
-        container.phase == ContainerState::Phase::kUnknown) {
-      return;
-    }
+    if (container.runs()) return;
   }
   const absl::Status released = s_.user_namespaces->Release(uid_);
   if (released.ok()) return;

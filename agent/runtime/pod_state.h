@@ -41,6 +41,9 @@ struct ContainerState {
   absl::Duration next_back_off = absl::ZeroDuration();
   // Known from the pod's status alone: the runtime has it no more.
   bool lost = false;
+
+  // Unknown counts as running: it must be stopped before another one takes its place.
+  bool runs() const { return !lost && (phase == Phase::kRunning || phase == Phase::kUnknown); }
 };
 
 struct RuntimePod {

@@ -2,13 +2,13 @@
 
 #include <atomic>
 #include <exception>
-#include <new>
 #include <system_error>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "absl/time/time.h"
 #include "absl/types/optional.h"
+#include "base/from_exception.h"
 
 namespace crisp::cri {
 
@@ -27,10 +27,8 @@ absl::StatusOr<std::string> Guarded(const PullFlights::Work& work,
                                     const PullFlights::Cancelled& cancelled) {
   try {
     return work(cancelled);
-  } catch (const std::bad_alloc&) {
-    return absl::ResourceExhaustedError("out of memory");
   } catch (const std::exception& error) {
-    return absl::InternalError(error.what());
+    return FromException(error);
   }
 }
 

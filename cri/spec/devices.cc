@@ -68,10 +68,10 @@ absl::Status AddDevicesBelow(UniqueFd fd, const std::string& container_path,
     const std::string name = entry->d_name;
     struct stat st;
     if (name == "." || name == "..") continue;
+    if (!IsUtf8(name)) continue;  // A spec cannot tell of it.
     // Devices come and go; one that has gone since readdir is not an error.
     if (::fstatat(dirfd, name.c_str(), &st, AT_SYMLINK_NOFOLLOW) == -1) continue;
     const std::string path = JoinPath(container_path, name);
-    if (!IsUtf8(name)) continue;  // A spec cannot tell of it.
     if (S_ISDIR(st.st_mode) && !In(kSkippedDirs, name)) {
       auto child =
           OpenBeneath(dirfd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW, Resolve::kNoSymlinks);

@@ -267,8 +267,9 @@ absl::StatusOr<Json> ParseJson(absl::string_view text, const char* what) {
   if (text.size() > kMaxSpec) {
     return absl::InvalidArgumentError(absl::StrCat(what, ": is larger than 16 MiB"));
   }
-  if (!IsShallowJson(text))
+  if (!IsShallowJson(text)) {
     return absl::InvalidArgumentError(absl::StrCat(what, ": nests too deep"));
+  }
   Json json = Json::parse(text.begin(), text.end(), nullptr, /*allow_exceptions=*/false);
   if (json.is_discarded()) {
     return absl::InvalidArgumentError(absl::StrCat(what, ": is not JSON"));
