@@ -11,6 +11,7 @@
 
 #include "absl/strings/ascii.h"
 #include "absl/strings/escaping.h"
+#include "absl/strings/match.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
@@ -97,6 +98,19 @@ bool ParseFloat(absl::string_view text, json* out) {
   return true;
 }
 
+// yaml-cpp takes the escapes \N and \_ for the bytes 0x85 and 0xA0 instead of U+0085 and
+// U+00A0. All else that it gives for UTF-8 is UTF-8.
+std::string WholeText(absl::string_view scalar) {
+  std::string out;
+  out.reserve(scalar.size());
+  while (!scalar.empty()) {
+    const absl::string_view rest = scalar;
+    if (!TakeCodePoint(&scalar).has_value()) out.push_back('\xC2');
+    out.append(rest.data(), rest.size() - scalar.size());
+  }
+  return out;
+}
+
 // Builds JSON from the parser's events; no node graph, so nothing expands unseen.
 // Throws YAML::ParserException, which yaml-cpp's parser throws too: ParseYaml
 // catches both.
@@ -127,7 +141,8 @@ class JsonBuilder : public YAML::EventHandler {
     Add(mark, 0, found->second, false);
   }
   void OnScalar(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor,
-                const std::string& value) override {
+                const std::string& text) override {
+    const std::string value = WholeText(text);
     absl::string_view kind = tag;
     json scalar;
     bool merge = false;
@@ -335,6 +350,8 @@ bool IsSafePlain(const std::string& text) {
       return false;
     }
   }
+  // Where a line begins with it, the document ends.
+  if (absl::StartsWith(text, "...")) return false;
   // ISO dates are timestamps to YAML 1.1 readers.
   if (absl::ascii_isdigit(text[0]) && text.find('-') != std::string::npos) return false;
   return text.find(": ") == std::string::npos && text.back() != ':' && text.back() != ' ';

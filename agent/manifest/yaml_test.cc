@@ -143,6 +143,20 @@ TEST(YamlTest, WhatIsWrittenReadsBackTheSame) {
   }
 }
 
+TEST(YamlTest, EscapesAreCharacters) {
+  EXPECT_EQ(One(R"("a\Nb\_c\Ld\x85\u00e9")"), json("a\xc2\x85"
+                                                   "b\xc2\xa0"
+                                                   "c\xe2\x80\xa8"
+                                                   "d\xc2\x85\xc3\xa9"));
+  EXPECT_EQ(One(R"({"\N": 1})"), json({{"\xc2\x85", 1}}));
+}
+
+TEST(YamlTest, TheEndOfADocumentIsNoText) {
+  for (const char* text : {"...", "... a", "...a", "---", "..", "a..."}) {
+    EXPECT_EQ(One(ToYaml(text)), json(text)) << ToYaml(text);
+  }
+}
+
 TEST(YamlTest, WhatPrintsBadlyIsEscaped) {
   EXPECT_EQ(ToYaml("\xef\xbf\xbf caf\xc3\xa9 \xf0\x9f\x98\x80\xf0\x9f\xbf\xbe\x7f\"\\\n"),
             "\"\\uFFFF caf\xc3\xa9 \xf0\x9f\x98\x80\\U0001FFFE\\u007F\\\"\\\\\\n\"\n");

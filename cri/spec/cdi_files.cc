@@ -58,12 +58,19 @@ json PlainScalar(const std::string& text) {
   return text;
 }
 
+// yaml-cpp lets other bytes through, and makes some of escapes, which the container's spec
+// could not hold.
+absl::Status CheckText(const std::string& scalar) {
+  return IsUtf8(scalar) ? absl::OkStatus() : absl::InvalidArgumentError("not UTF-8");
+}
+
 absl::StatusOr<json> FromYaml(const YAML::Node& node, int depth, size_t* values) {
   if (depth > kMaxDepth || ++*values > kMaxValues) {
     return absl::InvalidArgumentError("too deep or too large");
   }
   switch (node.Type()) {
     case YAML::NodeType::Scalar:
+      CRISP_RETURN_IF_ERROR(CheckText(node.Scalar()));
       return node.Tag() == "!" ? json(node.Scalar()) : PlainScalar(node.Scalar());
     case YAML::NodeType::Sequence: {
       json list = json::array();
@@ -77,6 +84,7 @@ absl::StatusOr<json> FromYaml(const YAML::Node& node, int depth, size_t* values)
       json map = json::object();
       for (const auto& child : node) {
         CRISP_ASSIGN_OR_RETURN(json value, FromYaml(child.second, depth + 1, values));
+        CRISP_RETURN_IF_ERROR(CheckText(child.first.Scalar()));
         map[child.first.Scalar()] = std::move(value);
       }
       return map;
@@ -92,8 +100,6 @@ absl::StatusOr<json> Parse(const std::string& path, const std::string& text) {
     if (parsed.is_discarded()) return absl::InvalidArgumentError("not JSON, or nested too deep");
     return parsed;
   }
-  // yaml-cpp lets other bytes through, which the container's spec could not hold.
-  if (!IsUtf8(text)) return absl::InvalidArgumentError("not UTF-8");
   try {
     size_t values = 0;
     return FromYaml(YAML::Load(text), 0, &values);

@@ -5,6 +5,7 @@
 #include <cstdlib>
 #include <filesystem>
 
+#include "absl/strings/str_cat.h"
 #include "base/file.h"
 #include "base/status_matchers.h"
 
@@ -128,11 +129,15 @@ TEST_F(CdiTest, WhatCannotBeResolvedChangesNothing) {
 }
 
 TEST_F(CdiTest, AFileThatIsNoTextIsRefused) {
-  Write("etc/gpu.yaml",
-        "cdiVersion: 0.6.0\nkind: vendor.example/gpu\ndevices:\n"
-        "  - {name: a, containerEdits: {env: [\"X=\xff\"]}}\n");
-  EXPECT_THAT(Inject({"vendor.example/gpu=a"}),
-              StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("gpu.yaml: not UTF-8")));
+  // The last is an escape that yaml-cpp takes for one byte.
+  for (const char* text : {"X=\xff", "\xff=X", "X=\\N"}) {
+    Write("etc/gpu.yaml", absl::StrCat("cdiVersion: 0.6.0\nkind: vendor.example/gpu\ndevices:\n"
+                                       "  - {name: a, containerEdits: {env: [\"",
+                                       text, "\"]}}\n"));
+    EXPECT_THAT(Inject({"vendor.example/gpu=a"}),
+                StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("gpu.yaml: not UTF-8")))
+        << text;
+  }
 }
 
 TEST_F(CdiTest, AFileThatNestsTooDeepIsRefused) {
