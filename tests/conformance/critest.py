@@ -3,6 +3,7 @@
 import os
 import re
 import subprocess
+import tempfile
 import unittest
 import xml.etree.ElementTree as ElementTree
 
@@ -70,9 +71,18 @@ def run(node, handler, directory, *flags):
         argv.append(f"-parallel={PARALLEL}")
     path = os.path.join(directory, "critest.log")
     # critest runs its specs beside each other with ginkgo, which it looks for on its path.
-    environment = dict(os.environ, PATH=os.path.dirname(binary()) + ":" + os.environ.get("PATH", ""))
-    with open(path, "w", encoding="utf-8") as log:
-        subprocess.run(argv, env=environment, stdin=subprocess.DEVNULL, stdout=log, stderr=log, timeout=TIMEOUT, check=False)
+    scratch = tempfile.mkdtemp(prefix="crisp-critest.")
+    environment = dict(
+        os.environ, PATH=os.path.dirname(binary()) + ":" + os.environ.get("PATH", ""), TMPDIR=scratch
+    )
+    try:
+        with open(path, "w", encoding="utf-8") as log:
+            subprocess.run(
+                argv, env=environment, stdin=subprocess.DEVNULL, stdout=log, stderr=log, timeout=TIMEOUT, check=False
+            )
+    finally:
+        # It leaves directories; what may still be mounted there is not ours to empty.
+        subprocess.run(["rm", "-rf", "--one-file-system", scratch], check=False)
     with open(path, encoding="utf-8", errors="replace") as log:
         output = log.read()
     if not os.path.exists(report):
