@@ -192,6 +192,52 @@ TEST_F(GrpcServerTest, WhatIsNotAtHandIsTheHandlers) {
   EXPECT_EQ(list.containers(0).id(), "fetched");
 }
 
+absl::StatusOr<Message> SomeAnswer(const cri::ListContainersRequest& request) {
+  const std::string& id = request.filter().id();
+  if (id == "throw") throw std::runtime_error("a library threw");
+  if (id == "long") return std::make_shared<const std::string>((64 << 20) + 1, 'x');
+  if (id != "some") return absl::NotFoundError("no such container");
+  cri::ListContainersResponse response;
+  for (int i = 0; i < 10; ++i) response.add_containers()->set_id(std::string(300000, 'x'));
+  return Serialized(response);
+}
+
+class SomeAnswers : public GrpcServerTest, public ::testing::WithParamInterface<bool> {};
+
+INSTANTIATE_TEST_SUITE_P(AtHand, SomeAnswers, ::testing::Bool());
+
+// From memory comes what would come from a handler.
+TEST_P(SomeAnswers, ArriveAsTheyAre) {
+  Serve(
+      {{kList, GetParam() ? AtHand<cri::ListContainersRequest>(
+                                [](const auto& request) -> std::optional<absl::StatusOr<Message>> {
+                                  return SomeAnswer(request);
+                                },
+                                Method())
+                          : EncodedUnary<cri::ListContainersRequest>(SomeAnswer)}});
+  cri::ListContainersResponse list;
+  const auto call = [&](const std::string& id) {
+    grpc::ClientContext context;
+    cri::ListContainersRequest request;
+    request.mutable_filter()->set_id(id);
+    return runtime_->ListContainers(&context, request, &list);
+  };
+  EXPECT_TRUE(call("some").ok());
+  ASSERT_THAT(list.containers(), SizeIs(10));  // More than one frame, and one write.
+  EXPECT_EQ(list.containers(9).id(), std::string(300000, 'x'));
+  grpc::Status status = call("none");
+  EXPECT_EQ(status.error_code(), grpc::StatusCode::NOT_FOUND);
+  EXPECT_EQ(status.error_message(), "no such container");
+  status = call("throw");
+  EXPECT_EQ(status.error_code(), grpc::StatusCode::INTERNAL);
+  EXPECT_EQ(status.error_message(), "a library threw");
+  status = call("long");
+  EXPECT_EQ(status.error_code(), grpc::StatusCode::RESOURCE_EXHAUSTED);
+  EXPECT_THAT(status.error_message(), HasSubstr("67108865 bytes"));
+  EXPECT_TRUE(call("some").ok());
+  EXPECT_THAT(seen(), SizeIs(5));
+}
+
 TEST_F(GrpcServerTest, StatusesArriveAsTheyWere) {
   const std::string text = "pod \"a\": 100% wrong\n\xc3\xa4";
   Serve(

@@ -21,6 +21,7 @@
 #include "absl/status/statusor.h"
 #include "base/status_macros.h"
 #include "grpc_server/call.h"
+#include "grpc_server/outgoing_message.h"
 #include "grpc_server/server_call.h"
 
 namespace crisp::grpcserver {
@@ -28,8 +29,9 @@ namespace crisp::grpcserver {
 struct Method {
   std::function<absl::Status(ServerCall&)> run;
   bool client_stream = false;
-  // May be null. Nothing comes back if the answer is not at hand; the call is untouched.
-  std::function<std::optional<absl::Status>(ServerCall&)> at_hand = nullptr;
+  // May be null. The answer to a unary request; nothing if it is not at hand.
+  std::function<std::optional<absl::StatusOr<Message>>(const std::string& request)> at_hand =
+      nullptr;
 };
 
 using Methods = absl::flat_hash_map<std::string, Method>;
@@ -66,17 +68,26 @@ Method Unary(F f) {
   }};
 }
 
+// An answer that is bytes already. `f`: absl::StatusOr<Message>(const Request&).
+template <typename Request, typename F>
+Method EncodedUnary(F f) {
+  return {.run = [f = std::move(f)](ServerCall& call) -> absl::Status {
+    Request request;
+    CRISP_RETURN_IF_ERROR(ParseRequest(call.request(), &request));
+    CRISP_ASSIGN_OR_RETURN(Message answer, f(request));
+    return call.Reply(std::move(answer));
+  }};
+}
+
 // `f`: std::optional<absl::StatusOr<Message>>(const Request&). `otherwise` is asked when
 // that is nothing.
 template <typename Request, typename F>
 Method AtHand(F f, Method otherwise) {
-  otherwise.at_hand = [f = std::move(f)](ServerCall& call) -> std::optional<absl::Status> {
+  otherwise.at_hand =
+      [f = std::move(f)](const std::string& bytes) -> std::optional<absl::StatusOr<Message>> {
     Request request;
-    CRISP_RETURN_IF_ERROR(ParseRequest(call.request(), &request));
-    std::optional<absl::StatusOr<Message>> answer = f(request);
-    if (!answer.has_value()) return std::nullopt;
-    CRISP_RETURN_IF_ERROR(answer->status());
-    return call.Reply(**std::move(answer));
+    CRISP_RETURN_IF_ERROR(ParseRequest(bytes, &request));
+    return f(request);
   };
   return otherwise;
 }

@@ -1,30 +1,27 @@
 #include "grpc_server/server_call.h"
 
-#include <algorithm>
-#include <cstring>
 #include <utility>
 
-#include "absl/strings/str_cat.h"
+#include "base/status_macros.h"
 
 namespace crisp::grpcserver {
 namespace {
 
 // What a stream may have waiting for a client that is slow.
 constexpr size_t kQueueBytes = 64 << 10;
-// gRPC's clients take less, unless told otherwise; kubelet takes 16 MiB.
-constexpr size_t kMaxMessageBytes = 64 << 20;
 // How soon a handler that waits for its client notices that its time is over.
 constexpr absl::Duration kPoll = absl::Seconds(1);
 
 }  // namespace
 
-ServerCall::ServerCall(const Clock* clock, absl::Duration timeout, std::shared_ptr<const Wake> wake,
-                       int32_t stream)
+ServerCall::ServerCall(const Clock* clock, absl::Duration timeout, std::string request,
+                       std::shared_ptr<const Wake> wake, int32_t stream)
     : clock_(*clock),
       deadline_(clock->Steady() + timeout),
       wake_(std::move(wake)),
       stream_(stream),
-      call_{.abandoned = [this] { return cancelled(); }, .expired = [this] { return expired(); }} {}
+      call_{.abandoned = [this] { return cancelled(); }, .expired = [this] { return expired(); }},
+      request_(std::move(request)) {}
 
 bool ServerCall::cancelled() const {
   if (deadline_ != absl::InfiniteDuration() && expired()) return true;
@@ -48,14 +45,9 @@ std::optional<std::string> ServerCall::Read() {
 bool ServerCall::CanWrite() const { return cancelled_ || outgoing_bytes_ < kQueueBytes; }
 
 absl::Status ServerCall::Queue(Message message) {
-  if (message->size() > kMaxMessageBytes) {
-    return absl::ResourceExhaustedError(absl::StrCat("the answer has ", message->size(),
-                                                     " bytes, more than the ", kMaxMessageBytes,
-                                                     " that are sent"));
-  }
-  const Prefix prefix = PrefixFor(message->size());
-  outgoing_.push_back({prefix, std::move(message)});
-  outgoing_bytes_ += outgoing_.back().size();
+  CRISP_ASSIGN_OR_RETURN(OutgoingMessage outgoing, OutgoingMessage::Make(std::move(message)));
+  outgoing_bytes_ += outgoing.size();
+  outgoing_.push_back(std::move(outgoing));
   return absl::OkStatus();
 }
 
@@ -106,11 +98,6 @@ void ServerCall::TakeWake() {
   woken_ = false;
 }
 
-void ServerCall::HoldWakes() {
-  absl::MutexLock lock(&mu_);
-  woken_ = true;
-}
-
 size_t ServerCall::TakeConsumed() {
   absl::MutexLock lock(&mu_);
   return std::exchange(consumed_, 0);
@@ -125,19 +112,11 @@ size_t ServerCall::Fill(uint8_t* buffer, size_t size) {
   absl::MutexLock lock(&mu_);
   size_t filled = 0;
   while (filled < size && !outgoing_.empty()) {
-    const Outgoing& first = outgoing_.front();
-    const absl::string_view part =
-        sent_of_first_ < kPrefixBytes
-            ? absl::string_view(first.prefix.data(), kPrefixBytes).substr(sent_of_first_)
-            : absl::string_view(*first.message).substr(sent_of_first_ - kPrefixBytes);
-    const size_t n = std::min(part.size(), size - filled);
-    std::memcpy(buffer + filled, part.data(), n);
-    filled += n;
-    sent_of_first_ += n;
-    if (sent_of_first_ < first.size()) continue;
+    OutgoingMessage& first = outgoing_.front();
+    filled += first.Fill(buffer + filled, size - filled);
+    if (!first.sent()) break;
     outgoing_bytes_ -= first.size();
     outgoing_.pop_front();
-    sent_of_first_ = 0;
   }
   return filled;
 }

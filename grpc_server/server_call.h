@@ -1,7 +1,7 @@
 // One RPC under way: what passes between the thread that has the connection and the one
 // that runs the handler.
 //
-// Ownership: shared by both; each message of the response is shared with whoever keeps it.
+// Ownership: shared by both.
 // Threads:   safe. The handler's half may wait; the session's half never does.
 // Errors:    Reply and Write: ResourceExhausted for a message that no client would take.
 #ifndef CRISP_GRPC_SERVER_SERVER_CALL_H_
@@ -21,25 +21,22 @@
 #include "absl/time/time.h"
 #include "base/clock.h"
 #include "grpc_server/call.h"
-#include "grpc_server/wire.h"
+#include "grpc_server/outgoing_message.h"
 
 namespace crisp::grpcserver {
-
-using Message = std::shared_ptr<const std::string>;
 
 // Tells the session, on any thread, that one of its streams has something for it.
 using Wake = std::function<void(int32_t stream)>;
 
 class ServerCall {
  public:
-  // `wake` is called with `stream` when there is something for the session to do; not again
-  // before the session has looked (TakeWake).
-  ServerCall(const Clock* clock, absl::Duration timeout, std::shared_ptr<const Wake> wake,
-             int32_t stream);
+  // `request` is the message of a unary call. `wake` is called with `stream` when there is
+  // something for the session to do; not again before the session has looked (TakeWake).
+  ServerCall(const Clock* clock, absl::Duration timeout, std::string request,
+             std::shared_ptr<const Wake> wake, int32_t stream);
 
   // --- The handler's half.
   const Call& call() const { return call_; }
-  // The only message of a unary request; the handler's once it runs.
   const std::string& request() const { return request_; }
   // The next message of a client's stream; nothing at its end, or once the client is gone.
   std::optional<std::string> Read();
@@ -51,13 +48,10 @@ class ServerCall {
   bool cancelled() const;
 
   // --- The session's half.
-  void SetRequest(std::string request) { request_ = std::move(request); }
   void Deliver(std::string message);
   void EndRequest();
   void Cancel();
   void TakeWake();
-  // As after a wake: until TakeWake there is none.
-  void HoldWakes();
   // Bytes that Read has taken since the last time.
   size_t TakeConsumed();
   bool has_output() const;
@@ -67,12 +61,6 @@ class ServerCall {
   std::optional<absl::Status> Ended() const;
 
  private:
-  struct Outgoing {
-    Prefix prefix;
-    Message message;
-    size_t size() const { return prefix.size() + message->size(); }
-  };
-
   absl::Status Queue(Message message) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   void WakeSession() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   bool CanWrite() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
@@ -86,7 +74,7 @@ class ServerCall {
   const std::shared_ptr<const Wake> wake_;
   const int32_t stream_;
   const Call call_;
-  std::string request_;
+  const std::string request_;
 
   mutable absl::Mutex mu_;
   bool cancelled_ ABSL_GUARDED_BY(mu_) = false;
@@ -95,9 +83,8 @@ class ServerCall {
   std::list<std::string> incoming_ ABSL_GUARDED_BY(mu_);
   bool request_ended_ ABSL_GUARDED_BY(mu_) = false;
   size_t consumed_ ABSL_GUARDED_BY(mu_) = 0;
-  std::list<Outgoing> outgoing_ ABSL_GUARDED_BY(mu_);
+  std::list<OutgoingMessage> outgoing_ ABSL_GUARDED_BY(mu_);
   size_t outgoing_bytes_ ABSL_GUARDED_BY(mu_) = 0;
-  size_t sent_of_first_ ABSL_GUARDED_BY(mu_) = 0;
   std::optional<absl::Status> status_ ABSL_GUARDED_BY(mu_);
 };
 

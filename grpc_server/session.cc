@@ -23,30 +23,27 @@ absl::string_view View(const uint8_t* data, size_t size) {
   return absl::string_view(reinterpret_cast<const char*>(data), size);
 }
 
-// nghttp2 copies both.
-nghttp2_nv Header(absl::string_view name, absl::string_view value) {
+// nghttp2 copies both, unless `flags` say otherwise.
+nghttp2_nv Header(absl::string_view name, absl::string_view value,
+                  uint8_t flags = NGHTTP2_NV_FLAG_NONE) {
   return {reinterpret_cast<uint8_t*>(const_cast<char*>(name.data())),
           reinterpret_cast<uint8_t*>(const_cast<char*>(value.data())), name.size(), value.size(),
-          NGHTTP2_NV_FLAG_NONE};
+          flags};
+}
+
+// Of literals.
+nghttp2_nv Constant(absl::string_view name, absl::string_view value) {
+  return Header(name, value, NGHTTP2_NV_FLAG_NO_COPY_NAME | NGHTTP2_NV_FLAG_NO_COPY_VALUE);
 }
 
 // Runs a handler.
-template <typename F>
-std::optional<absl::Status> Guard(F handler) {
+template <typename Result, typename F>
+Result Guard(F handler) {
   try {
     return handler();
   } catch (const std::exception& error) {
     return FromException(error);
   }
-}
-
-void End(const SessionOptions& options, const Methods::value_type& method, ServerCall& call,
-         absl::Duration start, const absl::Status& status) {
-  options.observe({.path = method.first,
-                   .took = options.clock->Steady() - start,
-                   .status = status,
-                   .abandoned = call.cancelled()});
-  call.Finish(status);
 }
 
 }  // namespace
@@ -57,10 +54,11 @@ struct Session::Stream {
   bool grpc = false;  // By its content type.
   absl::Duration timeout = absl::InfiniteDuration();
   const Methods::value_type* method = nullptr;  // With its path.
-  std::shared_ptr<ServerCall> call;             // From the end of the headers, unless refused.
   MessageReader reader{kMaxRequestBytes};
-  bool has_request = false;  // Unary: the message has come.
-  bool responding = false;   // Headers are on their way.
+  std::optional<std::string> request;     // Unary: the message, once it has come.
+  std::shared_ptr<ServerCall> call;       // Once there is a handler.
+  std::optional<OutgoingMessage> answer;  // If it was at hand.
+  bool responding = false;                // Headers are on their way.
 };
 
 // What nghttp2 calls. User data is the session, a stream's user data its Stream.
@@ -127,7 +125,15 @@ struct Session::Callbacks {
 
   static ssize_t Read(nghttp2_session* http2, int32_t id, uint8_t* buffer, size_t size,
                       uint32_t* flags, nghttp2_data_source* source, void* user) {
-    const auto* const stream = static_cast<Stream*>(source->ptr);
+    auto* const stream = static_cast<Stream*>(source->ptr);
+    if (stream->answer.has_value()) {
+      const size_t filled = stream->answer->Fill(buffer, size);
+      if (stream->answer->sent()) {
+        *flags |= NGHTTP2_DATA_FLAG_EOF | NGHTTP2_DATA_FLAG_NO_END_STREAM;
+        Self(user)->SubmitTrailers(id, absl::OkStatus());
+      }
+      return static_cast<ssize_t>(filled);
+    }
     const size_t filled = stream->call->Fill(buffer, size);
     if (const auto status = stream->call->Ended(); status.has_value()) {
       *flags |= NGHTTP2_DATA_FLAG_EOF | NGHTTP2_DATA_FLAG_NO_END_STREAM;
@@ -220,7 +226,7 @@ void Session::OnHeader(Stream* stream, absl::string_view name, absl::string_view
 
 void Session::OnHeadersEnd(int32_t id, Stream* stream) {
   if (!stream->post || !stream->grpc) {
-    const nghttp2_nv headers[] = {Header(":status", "415")};
+    const nghttp2_nv headers[] = {Constant(":status", "415")};
     nghttp2_submit_response(http2_, id, headers, std::size(headers), nullptr);
     stream->responding = true;
     return;
@@ -232,12 +238,11 @@ void Session::OnHeadersEnd(int32_t id, Stream* stream) {
     return;
   }
   stream->method = &*found;
-  stream->call = std::make_shared<ServerCall>(options_.clock, stream->timeout, wake_, id);
-  if (stream->method->second.client_stream) Begin(id, stream);
+  if (stream->method->second.client_stream) Run(id, stream);
 }
 
 void Session::OnData(int32_t id, Stream* stream, absl::string_view data) {
-  if (stream->call == nullptr || stream->responding) {
+  if (stream->responding) {
     nghttp2_session_consume_stream(http2_, id, data.size());
     return;
   }
@@ -246,7 +251,7 @@ void Session::OnData(int32_t id, Stream* stream, absl::string_view data) {
   }
   while (!data.empty()) {
     absl::StatusOr<std::optional<std::string>> message = stream->reader.Next(&data);
-    if (message.ok() && message->has_value() && stream->has_request) {
+    if (message.ok() && message->has_value() && stream->request.has_value()) {
       message = absl::InternalError("more than one message in a request that has one");
     }
     if (!message.ok()) {
@@ -257,19 +262,18 @@ void Session::OnData(int32_t id, Stream* stream, absl::string_view data) {
     if (stream->method->second.client_stream) {
       stream->call->Deliver(**std::move(message));
     } else {
-      stream->call->SetRequest(**std::move(message));
-      stream->has_request = true;
+      stream->request = **std::move(message);
     }
   }
 }
 
 void Session::OnRequestEnd(int32_t id, Stream* stream) {
-  if (stream->call == nullptr || stream->responding) return;
+  if (stream->responding) return;
   if (stream->reader.midway()) {
     Refuse(id, stream, absl::InternalError("the request ends within a message"));
   } else if (stream->method->second.client_stream) {
     stream->call->EndRequest();
-  } else if (!stream->has_request) {
+  } else if (!stream->request.has_value()) {
     Refuse(id, stream, absl::InternalError("the request has no message"));
   } else {
     Begin(id, stream);
@@ -279,21 +283,49 @@ void Session::OnRequestEnd(int32_t id, Stream* stream) {
 void Session::Begin(int32_t id, Stream* stream) {
   const Methods::value_type& method = *stream->method;
   if (method.second.at_hand) {
-    stream->call->HoldWakes();  // It is looked at right after.
+    using Answer = std::optional<absl::StatusOr<Message>>;
     const absl::Duration start = options_.clock->Steady();
-    const auto answered = Guard([&] { return method.second.at_hand(*stream->call); });
-    if (answered.has_value()) {
-      End(options_, method, *stream->call, start, *answered);
-      Resume(id);
+    Answer answer = Guard<Answer>([&] { return method.second.at_hand(*stream->request); });
+    if (answer.has_value()) {
+      Answered(id, stream, start, *std::move(answer));
       return;
     }
-    stream->call->TakeWake();
   }
+  Run(id, stream);
+}
+
+void Session::Answered(int32_t id, Stream* stream, absl::Duration start,
+                       absl::StatusOr<Message> answer) {
+  absl::Status status = answer.status();
+  if (answer.ok()) {
+    absl::StatusOr<OutgoingMessage> outgoing = OutgoingMessage::Make(*std::move(answer));
+    status = outgoing.status();
+    if (outgoing.ok()) stream->answer = *std::move(outgoing);
+  }
+  options_.observe({.path = stream->method->first,
+                    .took = options_.clock->Steady() - start,
+                    .status = status,
+                    .abandoned = false});
+  if (status.ok()) {
+    RespondBody(id, stream);
+  } else {
+    stream->responding = true;
+    RespondStatus(id, status);
+  }
+}
+
+void Session::Run(int32_t id, Stream* stream) {
+  stream->call = std::make_shared<ServerCall>(options_.clock, stream->timeout,
+                                              std::move(stream->request).value_or(""), wake_, id);
   // The options outlive every handler; the session may not.
-  options_.run([call = stream->call, &method, &options = options_] {
+  options_.run([call = stream->call, &method = *stream->method, &options = options_] {
     const absl::Duration start = options.clock->Steady();
-    const auto status = Guard([&] { return std::optional(method.second.run(*call)); });
-    End(options, method, *call, start, *status);
+    const auto status = Guard<absl::Status>([&] { return method.second.run(*call); });
+    options.observe({.path = method.first,
+                     .took = options.clock->Steady() - start,
+                     .status = status,
+                     .abandoned = call->cancelled()});
+    call->Finish(status);
   });
 }
 
@@ -330,9 +362,13 @@ void Session::Respond(int32_t id, Stream* stream) {
     return;
   }
   if (!ended.has_value() && !stream->call->has_output()) return;
+  RespondBody(id, stream);
+}
+
+void Session::RespondBody(int32_t id, Stream* stream) {
   stream->responding = true;
-  const nghttp2_nv headers[] = {Header(":status", "200"),
-                                Header("content-type", "application/grpc")};
+  const nghttp2_nv headers[] = {Constant(":status", "200"),
+                                Constant("content-type", "application/grpc")};
   nghttp2_data_provider body = {.source = {.ptr = stream}, .read_callback = Callbacks::Read};
   nghttp2_submit_response(http2_, id, headers, std::size(headers), &body);
 }
@@ -340,17 +376,22 @@ void Session::Respond(int32_t id, Stream* stream) {
 void Session::RespondStatus(int32_t id, const absl::Status& status) {
   const std::string code = absl::StrCat(static_cast<int>(status.code()));
   const std::string message = EncodeStatusMessage(status.message(), kMaxStatusMessageBytes);
-  const nghttp2_nv headers[] = {Header(":status", "200"),
-                                Header("content-type", "application/grpc"),
+  const nghttp2_nv headers[] = {Constant(":status", "200"),
+                                Constant("content-type", "application/grpc"),
                                 Header("grpc-status", code), Header("grpc-message", message)};
   nghttp2_submit_response(http2_, id, headers, std::size(headers), nullptr);
 }
 
 void Session::SubmitTrailers(int32_t id, const absl::Status& status) {
+  if (status.ok()) {
+    const nghttp2_nv trailers[] = {Constant("grpc-status", "0")};
+    nghttp2_submit_trailer(http2_, id, trailers, std::size(trailers));
+    return;
+  }
   const std::string code = absl::StrCat(static_cast<int>(status.code()));
   const std::string message = EncodeStatusMessage(status.message(), kMaxStatusMessageBytes);
   const nghttp2_nv trailers[] = {Header("grpc-status", code), Header("grpc-message", message)};
-  nghttp2_submit_trailer(http2_, id, trailers, status.ok() ? 1 : 2);
+  nghttp2_submit_trailer(http2_, id, trailers, std::size(trailers));
 }
 
 }  // namespace crisp::grpcserver

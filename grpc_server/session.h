@@ -20,10 +20,12 @@
 
 #include "absl/container/flat_hash_map.h"
 #include "absl/status/status.h"
+#include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
 #include "base/clock.h"
 #include "grpc_server/methods.h"
+#include "grpc_server/outgoing_message.h"
 #include "grpc_server/server_call.h"
 #include "grpc_server/wire.h"
 
@@ -74,10 +76,14 @@ class Session {
   void OnHeadersEnd(int32_t id, Stream* stream);
   void OnData(int32_t id, Stream* stream, absl::string_view data);
   void OnRequestEnd(int32_t id, Stream* stream);
+  // The request is there: what is at hand is the answer, else a handler runs.
   void Begin(int32_t id, Stream* stream);
+  void Answered(int32_t id, Stream* stream, absl::Duration start, absl::StatusOr<Message> answer);
+  void Run(int32_t id, Stream* stream);
   // The call's end before its handler was called.
   void Refuse(int32_t id, Stream* stream, const absl::Status& status);
   void Respond(int32_t id, Stream* stream);
+  void RespondBody(int32_t id, Stream* stream);
   void RespondStatus(int32_t id, const absl::Status& status);
   void SubmitTrailers(int32_t id, const absl::Status& status);
 

@@ -27,6 +27,7 @@
 #include "api/state/v1/state.pb.h"
 #include "base/claim.h"
 #include "cri/pods/pod.h"
+#include "cri/records/kept_encoding.h"
 #include "cri/records/recorded.h"
 
 namespace crisp::cri {
@@ -67,6 +68,9 @@ class Container {
   // True once the container is EXITED, or false when `timeout` passed first.
   bool AwaitExit(absl::Duration timeout) const;
 
+  // Its ContainerStatus (cri/messages).
+  KeptEncoding& encoded_status() const { return encoded_status_; }
+
   // Held by whoever makes, starts, tidies up after or removes the container.
   Claimable& claim() { return claim_; }
 
@@ -81,6 +85,7 @@ class Container {
   const int64_t created_at_;
   const std::string name_key_;
   Recorded<state::v1::ContainerRecord> facts_;
+  mutable KeptEncoding encoded_status_;
 
   Claimable claim_;
   std::atomic<bool> stop_sent_{false};

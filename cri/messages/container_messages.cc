@@ -54,6 +54,14 @@ void FillContainerStatus(const Container& container, runtime::v1::ContainerStatu
   });
 }
 
+Encoded EncodedContainerStatus(const Container& container) {
+  return container.encoded_status().Get(container.facts().version(), [&container] {
+    runtime::v1::ContainerStatus status;
+    FillContainerStatus(container, &status);
+    return status.SerializeAsString();
+  });
+}
+
 std::string ContainerInfoJson(const Container& container) {
   const ContainerRecord facts = container.facts().Get();
   nlohmann::ordered_json info;

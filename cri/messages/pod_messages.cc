@@ -52,6 +52,14 @@ void FillPodSandboxStatus(const Pod& pod, runtime::v1::PodSandboxStatus* out) {
   });
 }
 
+Encoded EncodedPodSandboxStatus(const Pod& pod) {
+  return pod.encoded_status().Get(pod.facts().version(), [&pod] {
+    runtime::v1::PodSandboxStatus status;
+    FillPodSandboxStatus(pod, &status);
+    return status.SerializeAsString();
+  });
+}
+
 std::string PodInfoJson(const Pod& pod) {
   const PodRecord facts = pod.facts().Get();
   nlohmann::ordered_json info;

@@ -22,6 +22,7 @@
 #include "api/cri/v1/api.pb.h"
 #include "api/state/v1/state.pb.h"
 #include "base/claim.h"
+#include "cri/records/kept_encoding.h"
 #include "cri/records/recorded.h"
 
 namespace crisp::cri {
@@ -42,6 +43,9 @@ class Pod {
   // Facts that change. The record's config, id and other constants are in it.
   Recorded<state::v1::PodRecord>& facts() { return facts_; }
   const Recorded<state::v1::PodRecord>& facts() const { return facts_; }
+
+  // Its PodSandboxStatus (cri/messages).
+  KeptEncoding& encoded_status() const { return encoded_status_; }
 
   // Held by whoever stops or removes the pod.
   Claimable& claim() { return claim_; }
@@ -70,6 +74,7 @@ class Pod {
   const std::string name_key_;
   const std::string cgroup_path_;
   Recorded<state::v1::PodRecord> facts_;
+  mutable KeptEncoding encoded_status_;
   Claimable claim_;
 };
 

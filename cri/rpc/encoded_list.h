@@ -20,10 +20,10 @@
 
 #include "absl/base/thread_annotations.h"
 #include "absl/synchronization/mutex.h"
+#include "cri/messages/message_field.h"
+#include "cri/records/kept_encoding.h"
 
 namespace crisp::cri {
-
-using Encoded = std::shared_ptr<const std::string>;
 
 // `Store` has changes() and All(); its objects have id(), listed() and facts().
 template <typename Store, typename Object, typename Message>
@@ -104,13 +104,7 @@ class EncodedList {
     if (!entry.object->listed()) return;
     Message message;
     fill_(*entry.object, &message);
-    const std::string body = message.SerializeAsString();
-    constexpr char kFieldOne = (1 << 3) | 2;  // Length-delimited.
-    entry.bytes.push_back(kFieldOne);
-    size_t length = body.size();
-    for (; length >= 0x80; length >>= 7) entry.bytes.push_back(static_cast<char>(length | 0x80));
-    entry.bytes.push_back(static_cast<char>(length));
-    entry.bytes.append(body);
+    AppendField(1, message.SerializeAsString(), &entry.bytes);
   }
 
   const Store& store_;

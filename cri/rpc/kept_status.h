@@ -11,7 +11,7 @@
 #include "absl/synchronization/mutex.h"
 #include "absl/time/time.h"
 #include "base/clock.h"
-#include "cri/rpc/encoded_list.h"
+#include "cri/records/kept_encoding.h"
 
 namespace crisp::cri {
 

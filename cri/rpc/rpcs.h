@@ -8,6 +8,7 @@
 #define CRISP_CRI_RPC_RPCS_H_
 
 #include "absl/status/status.h"
+#include "absl/status/statusor.h"
 #include "api/cri/v1/api.pb.h"
 #include "cri/rpc/encoded_list.h"
 #include "cri/rpc/rpc_context.h"
@@ -38,10 +39,10 @@ absl::Status StopPodSandbox(RpcContext& context, const Call& call,
 absl::Status RemovePodSandbox(RpcContext& context, const Call& call,
                               const runtime::v1::RemovePodSandboxRequest& request,
                               runtime::v1::RemovePodSandboxResponse* response);
-absl::Status PodSandboxStatus(RpcContext& context, const Call& call,
-                              const runtime::v1::PodSandboxStatusRequest& request,
-                              runtime::v1::PodSandboxStatusResponse* response);
-// The response as bytes; it cannot fail.
+// The response as bytes, as in what follows.
+absl::StatusOr<Encoded> PodSandboxStatus(RpcContext& context,
+                                         const runtime::v1::PodSandboxStatusRequest& request);
+// Lists cannot fail.
 Encoded ListPodSandbox(RpcContext& context, const runtime::v1::ListPodSandboxRequest& request);
 absl::Status CreateContainer(RpcContext& context, const Call& call,
                              const runtime::v1::CreateContainerRequest& request,
@@ -56,9 +57,8 @@ absl::Status RemoveContainer(RpcContext& context, const Call& call,
                              const runtime::v1::RemoveContainerRequest& request,
                              runtime::v1::RemoveContainerResponse* response);
 Encoded ListContainers(RpcContext& context, const runtime::v1::ListContainersRequest& request);
-absl::Status ContainerStatus(RpcContext& context, const Call& call,
-                             const runtime::v1::ContainerStatusRequest& request,
-                             runtime::v1::ContainerStatusResponse* response);
+absl::StatusOr<Encoded> ContainerStatus(RpcContext& context,
+                                        const runtime::v1::ContainerStatusRequest& request);
 absl::Status UpdateContainerResources(RpcContext& context, const Call& call,
                                       const runtime::v1::UpdateContainerResourcesRequest& request,
                                       runtime::v1::UpdateContainerResourcesResponse* response);

@@ -12,9 +12,9 @@ namespace {
 
 namespace v1 = runtime::v1;
 using grpcserver::AtHand;
+using grpcserver::EncodedUnary;
 using grpcserver::Message;
 using grpcserver::Method;
-using grpcserver::Serialized;
 
 template <typename Request, typename Response>
 using UnaryRpc = absl::Status (*)(RpcContext&, const Call&, const Request&, Response*);
@@ -59,17 +59,16 @@ Method ListStream(RpcContext* context, absl::Status (*rpc)(RpcContext&, const Ca
 }
 
 // Made from memory, unless the caller wants to know everything.
-template <typename Request, typename Response>
-Method FromMemory(RpcContext* context, UnaryRpc<Request, Response> rpc) {
+template <typename Request>
+Method FromMemory(RpcContext* context,
+                  absl::StatusOr<Encoded> (*rpc)(RpcContext&, const Request&)) {
   return AtHand<Request>(
       [context, rpc](const Request& request) -> std::optional<absl::StatusOr<Message>> {
         if (request.verbose()) return std::nullopt;
-        Response response;
-        const absl::Status status = rpc(*context, Call(), request, &response);
-        if (!status.ok()) return status;
-        return Serialized(response);
+        return rpc(*context, request);
       },
-      Unary(context, rpc));
+      EncodedUnary<Request>(
+          [context, rpc](const Request& request) { return rpc(*context, request); }));
 }
 
 Method Status(RpcContext* context) {

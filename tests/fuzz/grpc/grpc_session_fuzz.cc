@@ -30,9 +30,11 @@ Methods AllKinds() {
     return call.Reply(Text(call.request().substr(0, kEchoBytes)));
   }};
   methods["/m"] = {.run = [](ServerCall&) { return absl::InternalError("not at hand"); },
-                   .at_hand = [](ServerCall& call) -> std::optional<absl::Status> {
-                     if (call.request().empty()) return std::nullopt;
-                     return call.Reply(Text("kept"));
+                   .at_hand = [](const std::string& request)
+                       -> std::optional<absl::StatusOr<crisp::grpcserver::Message>> {
+                     if (request.empty()) return std::nullopt;
+                     if (request == "no") return absl::NotFoundError("none");
+                     return Text("kept");
                    }};
   methods["/s"] = {.run = [](ServerCall& call) -> absl::Status {
     for (int i = 0; i < 3; ++i) {

@@ -2,9 +2,7 @@
 
 #include <algorithm>
 #include <memory>
-#include <thread>
 #include <utility>
-#include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "base/clock.h"
@@ -26,41 +24,25 @@ struct Question {
 absl::StatusOr<ListRate> Ask(Target& target, pid_t server, const Question& question, int parallel,
                              absl::Duration duration) {
   const std::string path = absl::StrCat("/runtime.v1.RuntimeService/", question.method);
-  std::vector<std::unique_ptr<RawClient>> clients;
-  for (int i = 0; i < parallel; ++i) {
-    CRISP_ASSIGN_OR_RETURN(std::unique_ptr<RawClient> client, RawClient::Connect(target.socket()));
-    // The first call is the connection's and the cache's.
-    CRISP_RETURN_IF_ERROR(client->Call(path, question.request).status());
-    clients.push_back(std::move(client));
-  }
-  std::vector<absl::StatusOr<size_t>> sizes(clients.size(), size_t{0});
-  std::vector<size_t> calls(clients.size());
+  CRISP_ASSIGN_OR_RETURN(const std::unique_ptr<RawClient> client,
+                         RawClient::Connect(target.socket()));
+  // The first call is the connection's and the cache's.
+  CRISP_RETURN_IF_ERROR(client->Call(path, question.request, 1, absl::ZeroDuration()).status());
   const Clock* clock = Clock::Real();
   CRISP_ASSIGN_OR_RETURN(const absl::Duration cpu_before, CpuTime(server));
   const absl::Duration began = clock->Steady();
-  std::vector<std::thread> threads;
-  for (size_t i = 0; i < clients.size(); ++i) {
-    threads.emplace_back([&, i] {
-      while (sizes[i].ok() && clock->Steady() - began < duration) {
-        sizes[i] = clients[i]->Call(path, question.request);
-        ++calls[i];
-      }
-    });
-  }
-  for (std::thread& thread : threads) thread.join();
+  const absl::StatusOr<RawClient::Answers> answers =
+      client->Call(path, question.request, parallel, duration);
+  CRISP_RETURN_IF_ERROR(Annotate(answers.status(), target.name(), ": ", question.method));
   const double seconds = absl::ToDoubleSeconds(clock->Steady() - began);
   CRISP_ASSIGN_OR_RETURN(const absl::Duration cpu_after, CpuTime(server));
   // The clock of CpuTime ticks a hundred times a second.
   const double cpu_seconds =
       absl::ToDoubleSeconds(std::max(cpu_after - cpu_before, absl::Milliseconds(10)));
-  ListRate rate;
-  for (size_t i = 0; i < clients.size(); ++i) {
-    CRISP_RETURN_IF_ERROR(Annotate(sizes[i].status(), target.name(), ": ", question.method));
-    rate.bytes = *sizes[i];
-    rate.calls_per_second += static_cast<double>(calls[i]) / seconds;
-    rate.calls_per_cpu_second += static_cast<double>(calls[i]) / cpu_seconds;
-  }
-  return rate;
+  const auto calls = static_cast<double>(answers->calls);
+  return ListRate{.calls_per_second = calls / seconds,
+                  .calls_per_cpu_second = calls / cpu_seconds,
+                  .bytes = answers->bytes};
 }
 
 }  // namespace

@@ -1,58 +1,83 @@
-// A gRPC client that does as little as can be done: one connection, one call at a time, the
-// answer's bytes counted and thrown away. Where client and server share the processors, a
-// client that costs more than the server would be all that is measured.
+// A gRPC client that does as little as can be done: one connection with a number of calls on
+// it at a time, as kubelet has; every call is the same bytes, and an answer's are counted and
+// thrown away, but for its status. Where client and server share the processors, a client
+// that costs more than the server would be all that is measured.
 //
 // Ownership: owns its connection.
 // Threads:   one client belongs to one thread.
-// Errors:    errno of the socket; the server's status, code and message; Internal if the
-//            server does not speak HTTP/2.
+// Errors:    errno of the socket; the server's status, code and message; InvalidArgument for a
+//            request that does not fit one frame; Internal if the server does not speak HTTP/2
+//            (RFC 9113), or parts of it that gRPC servers do not use.
 #ifndef CRISP_TESTS_PERF_PODBENCH_RAW_CLIENT_H_
 #define CRISP_TESTS_PERF_PODBENCH_RAW_CLIENT_H_
 
 #include <nghttp2/nghttp2.h>
 
 #include <array>
+#include <cstdint>
 #include <memory>
-#include <optional>
 #include <string>
 
+#include "absl/container/flat_hash_map.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+#include "absl/time/time.h"
 #include "base/unique_fd.h"
 
 namespace crisp::podbench {
 
 class RawClient {
  public:
+  struct Answers {
+    size_t calls = 0;
+    size_t bytes = 0;  // Of the last one.
+  };
+
   static absl::StatusOr<std::unique_ptr<RawClient>> Connect(const std::string& socket);
-  ~RawClient() { nghttp2_session_del(http2_); }
+  ~RawClient() { nghttp2_hd_inflate_del(inflater_); }
   RawClient(const RawClient&) = delete;
   RawClient& operator=(const RawClient&) = delete;
 
-  // Calls `path` ("/package.Service/Method") with an encoded request; the size of the answer.
-  absl::StatusOr<size_t> Call(const std::string& path, const std::string& request);
+  // Calls `path` ("/package.Service/Method") with an encoded request, `at_once` calls at any
+  // time, until `duration` has passed; those under way then are waited for. At least `at_once`
+  // calls are made.
+  absl::StatusOr<Answers> Call(const std::string& path, const std::string& request, int at_once,
+                               absl::Duration duration);
 
  private:
-  // The call under way.
-  struct Exchange {
-    std::string request;  // Framed.
-    size_t sent = 0;
-    size_t received = 0;
-    std::optional<int> grpc_status;
-    std::string grpc_message;
-    bool closed = false;
+  static constexpr size_t kFrameHeaderBytes = 9;
+
+  struct Frame {
+    uint8_t type = 0;
+    uint8_t flags = 0;
+    uint32_t stream = 0;
+    size_t left = 0;      // Of the payload.
+    std::string payload;  // Not kept for data.
   };
-  struct Callbacks;
 
   explicit RawClient(UniqueFd fd) : fd_(std::move(fd)) {}
 
+  void Begin(absl::string_view headers, absl::string_view body);
   absl::Status Send();
   absl::Status Receive();
+  absl::Status Take(absl::string_view bytes);
+  // The frame that has come whole.
+  absl::Status OnFrame();
+  absl::Status OnHeaders();
+  void OnData(size_t bytes);
 
   const UniqueFd fd_;
-  nghttp2_session* http2_ = nullptr;
-  Exchange exchange_;
-  std::array<char, 64 << 10> buffer_;
+  nghttp2_hd_inflater* inflater_ = nullptr;
+  uint32_t next_stream_ = 1;
+  absl::flat_hash_map<uint32_t, size_t> under_way_;  // Bytes of each stream's answer.
+  size_t unacknowledged_ = 0;                        // Of the connection's window.
+  Answers answers_;
+  std::string out_;
+  std::string begun_;  // A frame's header that has come in part.
+  Frame frame_;
+  bool in_frame_ = false;
+  std::array<char, 256 << 10> buffer_;
 };
 
 }  // namespace crisp::podbench
