@@ -2,7 +2,7 @@
 // what memory they cost it. The client takes the bytes and does not decode them, and is no
 // gRPC library (raw_client.h): what is measured is the server.
 //
-// Threads: MeasureLists runs its own and returns when they have ended.
+// Threads: MeasureLists runs its own, one a connection, and returns when they have ended.
 // Errors:  the first failed call ends the measurement; what it made is removed.
 #ifndef CRISP_TESTS_PERF_PODBENCH_LISTS_H_
 #define CRISP_TESTS_PERF_PODBENCH_LISTS_H_
@@ -15,6 +15,10 @@
 #include "tests/perf/podbench/target.h"
 
 namespace crisp::podbench {
+
+// Calls under way at any time: enough that neither server ever waits for one.
+inline constexpr int kListConnections = 4;
+inline constexpr int kCallsPerConnection = 16;
 
 struct ListRate {
   double calls_per_second = 0;
@@ -29,10 +33,9 @@ struct ListFigures {
   double bytes_per_container = 0;
 };
 
-// `containers` are made, not started but for one a pod; `parallel` callers at a time ask for
-// `duration` each.
+// `containers` are made, not started but for one a pod; each question is asked for `duration`.
 absl::StatusOr<ListFigures> MeasureLists(Target& target, const PodOptions& options, int containers,
-                                         int parallel, absl::Duration duration);
+                                         absl::Duration duration);
 
 }  // namespace crisp::podbench
 

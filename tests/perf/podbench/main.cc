@@ -134,13 +134,14 @@ absl::StatusOr<std::vector<Row>> MeasureRest(const Settings& settings, const Tar
                                      " containers"),
                .unit = "kB"};
     for (const std::unique_ptr<Target>& target : targets) {
-      CRISP_ASSIGN_OR_RETURN(const ListFigures figures,
-                             MeasureLists(*target, options, settings.list_containers,
-                                          settings.parallel, kListDuration));
+      CRISP_ASSIGN_OR_RETURN(
+          const ListFigures figures,
+          MeasureLists(*target, options, settings.list_containers, kListDuration));
       memory.values.push_back(figures.bytes_per_container / 1e3);
       for (const auto& [call, rate] : figures.rates) {
-        const std::string title = absl::StrCat(call, " with ", settings.list_containers,
-                                               " containers, ", settings.parallel, " at a time");
+        const std::string title =
+            absl::StrCat(call, " with ", settings.list_containers, " containers, ",
+                         kListConnections * kCallsPerConnection, " at a time");
         const std::string per_cpu = absl::StrCat(title, ", per CPU second of the daemon");
         for (const auto& [name, value] : {std::pair(title, rate.calls_per_second),
                                           std::pair(per_cpu, rate.calls_per_cpu_second)}) {

@@ -3,7 +3,6 @@
 #include <sys/socket.h>
 
 #include <algorithm>
-#include <iterator>
 #include <optional>
 #include <utility>
 
@@ -50,34 +49,30 @@ void AppendFrame(uint8_t type, uint8_t flags, uint32_t stream, absl::string_view
   out->append(payload.data(), payload.size());
 }
 
-nghttp2_nv Header(absl::string_view name, absl::string_view value) {
-  // Not indexed: the same bytes mean the same in every call.
-  return {reinterpret_cast<uint8_t*>(const_cast<char*>(name.data())),
-          reinterpret_cast<uint8_t*>(const_cast<char*>(value.data())), name.size(), value.size(),
-          NGHTTP2_NV_FLAG_NO_INDEX};
+// The headers of a first call, compressed as gRPC's clients do it (RFC 7541, 6.1 and 6.2.1): what
+// the static table has is named, the rest is spelled out and kept in the connection's table.
+absl::StatusOr<std::string> FirstHeaders(absl::string_view path) {
+  constexpr size_t kLongest = 126;  // Of a length in one byte.
+  if (path.size() > kLongest) return absl::InvalidArgumentError("the path is too long");
+  const auto text = [](absl::string_view value) {
+    return absl::StrCat(std::string(1, static_cast<char>(value.size())), value);
+  };
+  return absl::StrCat("\x83\x86",                                     // :method POST, :scheme http
+                      "\x44", text(path), "\x41", text("localhost"),  // :path, :authority
+                      "\x40", text("te"), text("trailers"),           //
+                      "\x5f", text("application/grpc"));              // content-type
 }
 
-absl::StatusOr<std::string> RequestHeaders(const std::string& path) {
-  const nghttp2_nv headers[] = {
-      Header(":method", "POST"), Header(":scheme", "http"),
-      Header(":path", path),     Header(":authority", "localhost"),
-      Header("te", "trailers"),  Header("content-type", "application/grpc")};
-  nghttp2_hd_deflater* deflater = nullptr;
-  if (nghttp2_hd_deflate_new(&deflater, 0) != 0) return absl::ResourceExhaustedError("memory");
-  std::string block(nghttp2_hd_deflate_bound(deflater, headers, std::size(headers)), '\0');
-  const ssize_t size = nghttp2_hd_deflate_hd(deflater, reinterpret_cast<uint8_t*>(block.data()),
-                                             block.size(), headers, std::size(headers));
-  nghttp2_hd_deflate_del(deflater);
-  if (size < 0) return absl::InternalError(nghttp2_strerror(static_cast<int>(size)));
-  block.resize(static_cast<size_t>(size));
-  return block;
-}
+// The same for every later call: from the tables, whose newest entry is the 62nd.
+constexpr char kLaterHeaders[] = "\x83\x86\xc1\xc0\xbf\xbe";
 
 }  // namespace
 
-absl::StatusOr<std::unique_ptr<RawClient>> RawClient::Connect(const std::string& socket) {
+absl::StatusOr<std::unique_ptr<RawClient>> RawClient::Connect(const std::string& socket,
+                                                              absl::string_view path) {
   CRISP_ASSIGN_OR_RETURN(UniqueFd fd, ConnectTo(socket));
   std::unique_ptr<RawClient> client(new RawClient(std::move(fd)));
+  CRISP_ASSIGN_OR_RETURN(client->headers_, FirstHeaders(path));
   if (nghttp2_hd_inflate_new(&client->inflater_) != 0) {
     return absl::ResourceExhaustedError("out of memory");
   }
@@ -91,33 +86,32 @@ absl::StatusOr<std::unique_ptr<RawClient>> RawClient::Connect(const std::string&
   return client;
 }
 
-absl::StatusOr<RawClient::Answers> RawClient::Call(const std::string& path,
-                                                   const std::string& request, int at_once,
+absl::StatusOr<RawClient::Answers> RawClient::Call(const std::string& request, int at_once,
                                                    absl::Duration duration) {
   const grpcserver::Prefix prefix = grpcserver::PrefixFor(request.size());
   const std::string body = std::string(prefix.begin(), prefix.end()) + request;
-  CRISP_ASSIGN_OR_RETURN(const std::string headers, RequestHeaders(path));
-  if (std::max(body.size(), headers.size()) > kLargestFrame) {
+  if (body.size() > kLargestFrame) {
     return absl::InvalidArgumentError("the request does not fit one frame");
   }
   const Clock* clock = Clock::Real();
   const absl::Duration end = clock->Steady() + duration;
   const auto wanted = static_cast<size_t>(at_once);
   answers_ = Answers();
-  while (under_way_.size() < wanted) Begin(headers, body);
+  while (under_way_.size() < wanted) Begin(body);
   while (!under_way_.empty()) {
     CRISP_RETURN_IF_ERROR(Send());
     CRISP_RETURN_IF_ERROR(Receive());
     if (clock->Steady() >= end) continue;
-    while (under_way_.size() < wanted) Begin(headers, body);
+    while (under_way_.size() < wanted) Begin(body);
   }
   return answers_;
 }
 
 // The server's window needs no watching: what is under way is far less than the part of it
 // that servers let be used up before they open it again.
-void RawClient::Begin(absl::string_view headers, absl::string_view body) {
-  AppendFrame(NGHTTP2_HEADERS, NGHTTP2_FLAG_END_HEADERS, next_stream_, headers, &out_);
+void RawClient::Begin(absl::string_view body) {
+  AppendFrame(NGHTTP2_HEADERS, NGHTTP2_FLAG_END_HEADERS, next_stream_, headers_, &out_);
+  headers_ = kLaterHeaders;
   AppendFrame(NGHTTP2_DATA, NGHTTP2_FLAG_END_STREAM, next_stream_, body, &out_);
   under_way_[next_stream_] = 0;
   next_stream_ += 2;

@@ -1,7 +1,7 @@
-// A gRPC client that does as little as can be done: one connection with a number of calls on
-// it at a time, as kubelet has; every call is the same bytes, and an answer's are counted and
-// thrown away, but for its status. Where client and server share the processors, a client
-// that costs more than the server would be all that is measured.
+// A gRPC client that does as little as can be done: one method, one connection with a number of
+// calls on it at a time, as kubelet has; every call is the same bytes, and an answer's are
+// counted and thrown away, but for its status. Where client and server share the processors, a
+// client that costs more than the server would be all that is measured.
 //
 // Ownership: owns its connection.
 // Threads:   one client belongs to one thread.
@@ -34,16 +34,16 @@ class RawClient {
     size_t bytes = 0;  // Of the last one.
   };
 
-  static absl::StatusOr<std::unique_ptr<RawClient>> Connect(const std::string& socket);
+  // `path`, of the method, is "/package.Service/Method".
+  static absl::StatusOr<std::unique_ptr<RawClient>> Connect(const std::string& socket,
+                                                            absl::string_view path);
   ~RawClient() { nghttp2_hd_inflate_del(inflater_); }
   RawClient(const RawClient&) = delete;
   RawClient& operator=(const RawClient&) = delete;
 
-  // Calls `path` ("/package.Service/Method") with an encoded request, `at_once` calls at any
-  // time, until `duration` has passed; those under way then are waited for. At least `at_once`
-  // calls are made.
-  absl::StatusOr<Answers> Call(const std::string& path, const std::string& request, int at_once,
-                               absl::Duration duration);
+  // Calls with an encoded request, `at_once` calls at any time, until `duration` has passed;
+  // those under way then are waited for. At least `at_once` calls are made.
+  absl::StatusOr<Answers> Call(const std::string& request, int at_once, absl::Duration duration);
 
  private:
   static constexpr size_t kFrameHeaderBytes = 9;
@@ -58,7 +58,7 @@ class RawClient {
 
   explicit RawClient(UniqueFd fd) : fd_(std::move(fd)) {}
 
-  void Begin(absl::string_view headers, absl::string_view body);
+  void Begin(absl::string_view body);
   absl::Status Send();
   absl::Status Receive();
   absl::Status Take(absl::string_view bytes);
@@ -69,6 +69,7 @@ class RawClient {
 
   const UniqueFd fd_;
   nghttp2_hd_inflater* inflater_ = nullptr;
+  std::string headers_;  // Of the next call.
   uint32_t next_stream_ = 1;
   absl::flat_hash_map<uint32_t, size_t> under_way_;  // Bytes of each stream's answer.
   size_t unacknowledged_ = 0;                        // Of the connection's window.
