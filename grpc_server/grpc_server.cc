@@ -5,23 +5,19 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-#include <boost/asio/executor_work_guard.hpp>
-#include <boost/asio/io_context.hpp>
+#include <array>
 #include <boost/asio/local/stream_protocol.hpp>
-#include <boost/asio/post.hpp>
 #include <boost/asio/steady_timer.hpp>
-#include <list>
-#include <thread>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
-#include "absl/synchronization/notification.h"
 #include "base/elastic_pool.h"
 #include "base/log.h"
 #include "base/status_macros.h"
 #include "base/sys.h"
 #include "base/unique_fd.h"
 #include "grpc_server/connection.h"
+#include "grpc_server/loop.h"
 
 namespace crisp::grpcserver {
 namespace {
@@ -67,8 +63,8 @@ struct GrpcServer::Impl {
       : path(std::move(options_in.path)),
         methods(std::move(options_in.methods)),
         pool(kMaxHandlers),
-        acceptor(io),
-        accept_again(io) {
+        acceptor(loops[0].io()),
+        accept_again(loops[0].io()) {
     session.methods = &methods;
     session.clock = options_in.clock;
     session.run = [this](std::function<void()> handler) { pool.Post(std::move(handler)); };
@@ -76,24 +72,25 @@ struct GrpcServer::Impl {
   }
 
   void Accept();
-  void OnLoop(std::function<void()> function);
-  template <typename F>  // void F(Connection&)
-  void ForEach(F f);
+  void ForEach(const std::function<void(Connection&)>& function) {
+    for (Loop& loop : loops) loop.ForEach(function);
+  }
 
   const std::string path;
   const Methods methods;
   SessionOptions session;
   ElasticPool pool;
-  asio::io_context io{1};
-  asio::executor_work_guard<asio::io_context::executor_type> work{io.get_executor()};
+  // Two, so that a client with long lists holds up half of the others at most.
+  std::array<Loop, 2> loops{Loop(&session), Loop(&session)};
+  size_t next = 0;  // The loop that the next client gets.
   stream_protocol::acceptor acceptor;
   asio::steady_timer accept_again;
-  std::list<std::weak_ptr<Connection>> connections;  // The loop's.
-  std::thread loop;
+  bool stopped = false;
 };
 
 void GrpcServer::Impl::Accept() {
-  acceptor.async_accept([this](error_code error, stream_protocol::socket socket) {
+  Loop& loop = loops[next++ % loops.size()];
+  acceptor.async_accept(loop.io(), [this, &loop](error_code error, Connection::Socket socket) {
     if (error == asio::error::operation_aborted) return;
     if (error) {
       LogWarn("a client cannot be accepted", {{"reason", error.message()}});
@@ -103,29 +100,9 @@ void GrpcServer::Impl::Accept() {
       });
       return;
     }
-    connections.remove_if([](const std::weak_ptr<Connection>& gone) { return gone.expired(); });
-    const auto connection = std::make_shared<Connection>(std::move(socket), session);
-    connections.push_back(connection);
-    connection->Start();
+    loop.Add(std::move(socket));
     Accept();
   });
-}
-
-// Runs `function` on the loop, to its end.
-void GrpcServer::Impl::OnLoop(std::function<void()> function) {
-  absl::Notification done;
-  asio::post(io, [&] {
-    function();
-    done.Notify();
-  });
-  done.WaitForNotification();
-}
-
-template <typename F>
-void GrpcServer::Impl::ForEach(F f) {
-  for (const std::weak_ptr<Connection>& weak : connections) {
-    if (const auto connection = weak.lock()) f(*connection);
-  }
 }
 
 absl::StatusOr<std::unique_ptr<GrpcServer>> GrpcServer::Start(Options options) {
@@ -138,7 +115,7 @@ absl::StatusOr<std::unique_ptr<GrpcServer>> GrpcServer::Start(Options options) {
   }
   (void)fd.release();
   impl->Accept();
-  impl->loop = std::thread([io = &impl->io] { io->run(); });
+  for (Loop& loop : impl->loops) loop.Start();
   return std::unique_ptr<GrpcServer>(new GrpcServer(std::move(impl)));
 }
 
@@ -148,25 +125,23 @@ GrpcServer::~GrpcServer() { Stop(absl::ZeroDuration()); }
 
 void GrpcServer::Stop(absl::Duration grace) {
   Impl& impl = *impl_;
-  if (!impl.loop.joinable()) return;
-  impl.OnLoop([&impl] {
+  if (std::exchange(impl.stopped, true)) return;
+  impl.loops[0].Run([&impl] {
     error_code ignored;
     impl.acceptor.close(ignored);
     impl.accept_again.cancel();
-    impl.ForEach([](Connection& connection) { connection.Drain(); });
   });
+  impl.ForEach([](Connection& connection) { connection.Drain(); });
   const absl::Duration deadline = impl.session.clock->Steady() + grace;
   bool idle = false;
   while (!idle && impl.session.clock->Steady() < deadline) {
     idle = true;
-    impl.OnLoop([&] { impl.ForEach([&](Connection& one) { idle = idle && one.idle(); }); });
+    impl.ForEach([&](Connection& one) { idle = idle && one.idle(); });
     if (!idle) absl::SleepFor(kDrainPoll);
   }
-  impl.OnLoop([&impl] { impl.ForEach([](Connection& connection) { connection.CancelCalls(); }); });
+  impl.ForEach([](Connection& connection) { connection.CancelCalls(); });
   impl.pool.Stop();
-  impl.OnLoop([&impl] { impl.ForEach([](Connection& connection) { connection.Close(); }); });
-  impl.work.reset();
-  impl.loop.join();
+  for (Loop& loop : impl.loops) loop.Stop();
   (void)::unlink(impl.path.c_str());
 }
 

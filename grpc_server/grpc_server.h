@@ -1,5 +1,5 @@
-// A gRPC server on a unix socket: HTTP/2 by nghttp2, one thread for all connections, and
-// a pool of threads for handlers that take their time. Why not gRPC's own server:
+// A gRPC server on a unix socket: HTTP/2 by nghttp2, two threads that share the connections,
+// and a pool of threads for handlers that take their time. Why not gRPC's own server:
 // docs/decisions/011-grpc-server.md.
 //
 //   Methods methods;

@@ -49,7 +49,7 @@ Result Guard(F handler) {
 }  // namespace
 
 struct Session::Stream {
-  std::string path;
+  std::string unknown_path;  // If no method has it.
   bool post = false;
   bool grpc = false;  // By its content type.
   absl::Duration timeout = absl::InfiniteDuration();
@@ -163,6 +163,9 @@ Session::Session(const SessionOptions& options, Wake wake)
   // Some clients give the socket's path as the authority, which HTTP's grammar refuses.
   // What matters of the headers is checked here.
   nghttp2_option_set_no_http_messaging(option, 1);
+  // A stream that has ended is of no more use: priorities, for which it would be kept, are
+  // not taken from clients (RFC 9218).
+  nghttp2_option_set_no_closed_streams(option, 1);
   const int made = nghttp2_session_server_new2(&http2_, callbacks, this, option);
   nghttp2_option_del(option);
   nghttp2_session_callbacks_del(callbacks);
@@ -170,7 +173,8 @@ Session::Session(const SessionOptions& options, Wake wake)
   const nghttp2_settings_entry settings[] = {
       {NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS, kMaxStreams},
       {NGHTTP2_SETTINGS_INITIAL_WINDOW_SIZE, static_cast<uint32_t>(kWindowBytes)},
-      {NGHTTP2_SETTINGS_MAX_HEADER_LIST_SIZE, kMaxHeaderBytes}};
+      {NGHTTP2_SETTINGS_MAX_HEADER_LIST_SIZE, kMaxHeaderBytes},
+      {NGHTTP2_SETTINGS_NO_RFC7540_PRIORITIES, 1}};
   nghttp2_submit_settings(http2_, NGHTTP2_FLAG_NONE, settings, std::size(settings));
   nghttp2_session_set_local_window_size(http2_, NGHTTP2_FLAG_NONE, 0, kWindowBytes);
 }
@@ -214,7 +218,9 @@ bool Session::done() const {
 
 void Session::OnHeader(Stream* stream, absl::string_view name, absl::string_view value) {
   if (name == ":path") {
-    stream->path = std::string(value);
+    const auto found = options_.methods->find(value);
+    stream->method = found == options_.methods->end() ? nullptr : &*found;
+    if (stream->method == nullptr) stream->unknown_path = std::string(value);
   } else if (name == ":method") {
     stream->post = value == "POST";
   } else if (name == "content-type") {
@@ -231,13 +237,12 @@ void Session::OnHeadersEnd(int32_t id, Stream* stream) {
     stream->responding = true;
     return;
   }
-  const auto found = options_.methods->find(stream->path);
-  if (found == options_.methods->end()) {
-    Refuse(id, stream,
-           absl::UnimplementedError(absl::StrCat("this server has no method ", stream->path)));
+  if (stream->method == nullptr) {
+    Refuse(
+        id, stream,
+        absl::UnimplementedError(absl::StrCat("this server has no method ", stream->unknown_path)));
     return;
   }
-  stream->method = &*found;
   if (stream->method->second.client_stream) Run(id, stream);
 }
 

@@ -1,0 +1,55 @@
+#include "grpc_server/loop.h"
+
+#include <boost/asio/post.hpp>
+#include <utility>
+
+#include "absl/synchronization/notification.h"
+
+namespace crisp::grpcserver {
+
+namespace asio = boost::asio;
+
+void Loop::Start() {
+  thread_ = std::thread([this] { io_.run(); });
+}
+
+void Loop::Stop() {
+  if (!thread_.joinable()) return;
+  Run([this] {
+    stopping_ = true;
+    for (const std::weak_ptr<Connection>& weak : connections_) {
+      if (const auto connection = weak.lock()) connection->Close();
+    }
+  });
+  work_.reset();
+  thread_.join();
+}
+
+void Loop::Add(Connection::Socket socket) {
+  asio::post(io_, [this, socket = std::move(socket)]() mutable {
+    if (stopping_) return;
+    connections_.remove_if([](const std::weak_ptr<Connection>& gone) { return gone.expired(); });
+    const auto connection = std::make_shared<Connection>(std::move(socket), options_);
+    connections_.push_back(connection);
+    connection->Start();
+  });
+}
+
+void Loop::Run(const std::function<void()>& function) {
+  absl::Notification done;
+  asio::post(io_, [&] {
+    function();
+    done.Notify();
+  });
+  done.WaitForNotification();
+}
+
+void Loop::ForEach(const std::function<void(Connection&)>& function) {
+  Run([&] {
+    for (const std::weak_ptr<Connection>& weak : connections_) {
+      if (const auto connection = weak.lock()) function(*connection);
+    }
+  });
+}
+
+}  // namespace crisp::grpcserver
