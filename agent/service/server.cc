@@ -1,14 +1,11 @@
 #include "agent/service/server.h"
 
 #include <grpcpp/grpcpp.h>
-#include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #include <cerrno>
 #include <chrono>
-#include <cstring>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -18,7 +15,7 @@
 #include "base/safe_path.h"
 #include "base/status_macros.h"
 #include "base/sys.h"
-#include "base/unique_fd.h"
+#include "base/unix_socket.h"
 
 namespace crisp::agent {
 namespace {
@@ -28,16 +25,8 @@ constexpr int kMaxReceiveBytes = 16 << 20;
 
 // Takes away a socket that nobody serves.
 absl::Status ClearSocket(const std::string& path) {
-  sockaddr_un address = {};
-  address.sun_family = AF_UNIX;
-  if (path.size() >= sizeof(address.sun_path)) return ErrnoStatus(ENAMETOOLONG, path);
-  std::memcpy(address.sun_path, path.data(), path.size());
-  CRISP_ASSIGN_OR_RETURN(const UniqueFd fd, SysFd("socket", [] {
-                           return ::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-                         }));
-  const absl::Status connected = Sys("connect", [&] {
-    return ::connect(fd.get(), reinterpret_cast<const sockaddr*>(&address), sizeof(address));
-  });
+  const absl::Status connected = ConnectUnix(path).status();
+  if (ErrnoOf(connected) == ENAMETOOLONG) return connected;
   if (connected.ok()) {
     return absl::FailedPreconditionError(absl::StrCat("another agent serves ", path));
   }

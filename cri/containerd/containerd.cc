@@ -1,7 +1,6 @@
 #include "cri/containerd/containerd.h"
 
 #include <google/protobuf/empty.pb.h>
-#include <sys/un.h>
 
 #include <algorithm>
 #include <chrono>
@@ -13,6 +12,7 @@
 #include "absl/time/clock.h"
 #include "base/ids.h"
 #include "base/status_macros.h"
+#include "base/unix_socket.h"
 #include "cri/containerd/containerd_version.h"
 
 namespace crisp::cri {
@@ -55,10 +55,10 @@ absl::StatusOr<std::string> VersionWithin(Containerd::VersionService::Stub& stub
 absl::StatusOr<std::unique_ptr<Containerd>> Containerd::Connect(const std::string& socket,
                                                                 const std::string& ns) {
   const std::string path(absl::StripPrefix(socket, "unix://"));
-  if (!absl::StartsWith(path, "/") || path.size() >= sizeof(sockaddr_un::sun_path)) {
+  if (!absl::StartsWith(path, "/") || path.size() > kUnixPathBytes) {
     return absl::InvalidArgumentError(absl::StrCat("containerd address \"", socket,
                                                    "\" is not an absolute path of at most ",
-                                                   sizeof(sockaddr_un::sun_path) - 1, " bytes"));
+                                                   kUnixPathBytes, " bytes"));
   }
   CRISP_RETURN_IF_ERROR(ValidateIdentifier("containerd namespace", ns));
   return std::unique_ptr<Containerd>(new Containerd(path, ns, MakeChannel(path)));

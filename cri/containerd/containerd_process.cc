@@ -6,12 +6,10 @@
 #include <spawn.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
-#include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <algorithm>
-#include <cstring>
 
 #include "absl/cleanup/cleanup.h"
 #include "absl/strings/numbers.h"
@@ -22,6 +20,7 @@
 #include "base/file.h"
 #include "base/status_macros.h"
 #include "base/sys.h"
+#include "base/unix_socket.h"
 
 namespace crisp::cri {
 namespace {
@@ -129,25 +128,8 @@ absl::StatusOr<ContainerdProcess> ContainerdProcess::Load(const std::string& pid
 }
 
 absl::StatusOr<pid_t> ContainerdProcess::ListenerPid(const std::string& socket) {
-  sockaddr_un address = {};
-  address.sun_family = AF_UNIX;
-  if (socket.size() >= sizeof(address.sun_path)) {
-    return absl::InvalidArgumentError(absl::StrCat(socket, " is too long for a socket"));
-  }
-  std::memcpy(address.sun_path, socket.c_str(), socket.size() + 1);
-  CRISP_ASSIGN_OR_RETURN(UniqueFd fd, SysFd("socket", [] {
-                           return ::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-                         }));
-  CRISP_RETURN_IF_ERROR(Sys(absl::StrCat("connect ", socket), [&] {
-    return ::connect(fd.get(), reinterpret_cast<const sockaddr*>(&address), sizeof(address));
-  }));
-  // The credentials are those of listen(2), unix(7).
-  ucred peer = {};
-  socklen_t size = sizeof(peer);
-  CRISP_RETURN_IF_ERROR(Sys("getsockopt SO_PEERCRED", [&] {
-    return ::getsockopt(fd.get(), SOL_SOCKET, SO_PEERCRED, &peer, &size);
-  }));
-  return peer.pid;
+  CRISP_ASSIGN_OR_RETURN(const UniqueFd fd, ConnectUnix(socket, SOCK_NONBLOCK));
+  return PeerPid(fd.get());
 }
 
 absl::StatusOr<ContainerdProcess> ContainerdProcess::Listening(const std::string& socket,

@@ -1,13 +1,12 @@
 #include "cri/containerd/managed_config.h"
 
-#include <sys/un.h>
-
 #include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/string_view.h"
 #include "absl/strings/substitute.h"
 #include "base/status_macros.h"
+#include "base/unix_socket.h"
 
 namespace crisp::cri {
 namespace {
@@ -55,9 +54,9 @@ absl::StatusOr<std::string> QuotedPath(absl::string_view field, absl::string_vie
 }
 
 absl::StatusOr<std::string> QuotedSocket(absl::string_view field, absl::string_view path) {
-  if (path.size() >= sizeof(sockaddr_un::sun_path)) {
-    return absl::InvalidArgumentError(absl::StrCat(field, " \"", path, "\" is longer than ",
-                                                   sizeof(sockaddr_un::sun_path) - 1, " bytes"));
+  if (path.size() > kUnixPathBytes) {
+    return absl::InvalidArgumentError(
+        absl::StrCat(field, " \"", path, "\" is longer than ", kUnixPathBytes, " bytes"));
   }
   return QuotedPath(field, path);
 }

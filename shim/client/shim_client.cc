@@ -3,7 +3,6 @@
 #include <fcntl.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -20,6 +19,7 @@
 #include "base/status_macros.h"
 #include "base/sys.h"
 #include "base/unique_fd.h"
+#include "base/unix_socket.h"
 #include "shim/ttrpc/frame.h"
 
 namespace crisp::shim {
@@ -34,19 +34,10 @@ constexpr size_t kReadBytes = 64 << 10;
 absl::Status LostError() { return absl::UnavailableError("the shim is gone"); }
 
 absl::StatusOr<UniqueFd> Dial(const std::string& directory) {
-  CRISP_ASSIGN_OR_RETURN(UniqueFd dir, OpenDir(directory));
-  CRISP_ASSIGN_OR_RETURN(UniqueFd socket, SysFd("socket", [] {
-                           return ::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-                         }));
-  // By the directory's descriptor: a socket's name has room for 107 bytes only.
-  sockaddr_un address = {};
-  address.sun_family = AF_UNIX;
-  const std::string path = absl::StrCat("/proc/self/fd/", dir.get(), "/socket");
-  std::memcpy(address.sun_path, path.c_str(), path.size() + 1);
-  CRISP_RETURN_IF_ERROR(Sys(absl::StrCat("connect to ", directory, "/socket"), [&] {
-    return ::connect(socket.get(), reinterpret_cast<const sockaddr*>(&address), sizeof(address));
-  }));
-  return socket;
+  CRISP_ASSIGN_OR_RETURN(const UniqueFd dir, OpenDir(directory));
+  // By the directory's descriptor: its path may be longer than a socket's can be.
+  return Annotate(ConnectUnix(absl::StrCat("/proc/self/fd/", dir.get(), "/socket"), SOCK_NONBLOCK),
+                  directory);
 }
 
 }  // namespace

@@ -4,16 +4,12 @@
 #include <poll.h>
 #include <signal.h>
 #include <spawn.h>
-#include <sys/socket.h>
-#include <sys/stat.h>
 #include <sys/syscall.h>
-#include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
-#include <cstring>
 #include <vector>
 
 #include "absl/cleanup/cleanup.h"
@@ -27,6 +23,7 @@
 #include "base/safe_path.h"
 #include "base/status_macros.h"
 #include "base/sys.h"
+#include "base/unix_socket.h"
 
 namespace crisp::shim {
 namespace {
@@ -37,29 +34,15 @@ constexpr int kSocketFd = 3;
 constexpr int kBacklog = 16;
 
 absl::StatusOr<UniqueFd> Listen(int directory, const std::string& path) {
-  // With a default ACL or a loose umask nobody else may connect either: the directory
-  // is 0700, and so is what is bound in it.
   if (::unlinkat(directory, "socket", 0) == -1 && errno != ENOENT) {
     return ErrnoStatus(errno, "remove an old socket");
   }
-  CRISP_ASSIGN_OR_RETURN(UniqueFd socket, SysFd("socket", [] {
-                           return ::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-                         }));
-  // Before bind: the file gets the socket's own mode.
-  CRISP_RETURN_IF_ERROR(Sys("fchmod", [&] { return ::fchmod(socket.get(), 0600); }));
-  sockaddr_un address = {};
-  address.sun_family = AF_UNIX;
   // By its path where that fits, for people who look at sockets.
   const std::string direct = JoinPath(path, "socket");
-  const std::string name = direct.size() < sizeof(address.sun_path)
-                               ? direct
-                               : absl::StrCat("/proc/self/fd/", directory, "/socket");
-  std::memcpy(address.sun_path, name.c_str(), name.size() + 1);
-  CRISP_RETURN_IF_ERROR(Sys("bind the shim's socket", [&] {
-    return ::bind(socket.get(), reinterpret_cast<const sockaddr*>(&address), sizeof(address));
-  }));
-  CRISP_RETURN_IF_ERROR(Sys("listen", [&] { return ::listen(socket.get(), kBacklog); }));
-  return socket;
+  return ListenUnix(direct.size() <= kUnixPathBytes
+                        ? direct
+                        : absl::StrCat("/proc/self/fd/", directory, "/socket"),
+                    kBacklog);
 }
 
 absl::Status FromPosix(int error, absl::string_view what) {

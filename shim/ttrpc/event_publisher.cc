@@ -1,7 +1,6 @@
 #include "shim/ttrpc/event_publisher.h"
 
 #include <sys/socket.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -11,6 +10,7 @@
 #include "absl/time/clock.h"
 #include "api/shim/wire/events.pb.h"
 #include "api/shim/wire/ttrpc.pb.h"
+#include "base/unix_socket.h"
 
 namespace crisp::shim {
 namespace {
@@ -73,19 +73,11 @@ void EventPublisher::SendNext() {
 }
 
 bool EventPublisher::Connect() {
-  sockaddr_un address = {};
-  address.sun_family = AF_UNIX;
-  if (address_.size() >= sizeof(address.sun_path)) return false;
-  std::memcpy(address.sun_path, address_.data(), address_.size());
-  UniqueFd socket(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+  absl::StatusOr<UniqueFd> socket = ConnectUnix(address_, SOCK_NONBLOCK);
   if (!socket.ok()) return false;
-  // A unix socket connects at once, or not at all (EAGAIN: too many wait already).
-  if (::connect(socket.get(), reinterpret_cast<const sockaddr*>(&address), sizeof(address)) != 0) {
-    return false;
-  }
-  auto watch = loop_->Watch(socket.get(), EPOLLIN, [this](uint32_t events) { OnEvents(events); });
+  auto watch = loop_->Watch(socket->get(), EPOLLIN, [this](uint32_t events) { OnEvents(events); });
   if (!watch.ok()) return false;
-  socket_ = std::move(socket);
+  socket_ = *std::move(socket);
   watch_ = *watch;
   parser_ = FrameParser(kMaxFramePayload);
   next_stream_ = 1;

@@ -16,7 +16,7 @@
 
 namespace crisp::podbench {
 
-// Calls under way at any time: enough that neither server ever waits for one.
+// Calls under way at any time: enough that a server does not wait for each.
 inline constexpr int kListConnections = 4;
 inline constexpr int kCallsPerConnection = 16;
 

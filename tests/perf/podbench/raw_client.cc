@@ -12,8 +12,8 @@
 #include "base/clock.h"
 #include "base/status_macros.h"
 #include "base/sys.h"
+#include "base/unix_socket.h"
 #include "grpc_server/wire.h"
-#include "tests/perf/podbench/connect.h"
 
 namespace crisp::podbench {
 namespace {
@@ -49,7 +49,7 @@ void AppendFrame(uint8_t type, uint8_t flags, uint32_t stream, absl::string_view
   out->append(payload.data(), payload.size());
 }
 
-// The headers of a first call, compressed as gRPC's clients do it (RFC 7541, 6.1 and 6.2.1): what
+// The headers of a first call, indexed as gRPC's clients do it (RFC 7541, 6.1 and 6.2.1): what
 // the static table has is named, the rest is spelled out and kept in the connection's table.
 absl::StatusOr<std::string> FirstHeaders(absl::string_view path) {
   constexpr size_t kLongest = 126;  // Of a length in one byte.
@@ -70,7 +70,7 @@ constexpr char kLaterHeaders[] = "\x83\x86\xc1\xc0\xbf\xbe";
 
 absl::StatusOr<std::unique_ptr<RawClient>> RawClient::Connect(const std::string& socket,
                                                               absl::string_view path) {
-  CRISP_ASSIGN_OR_RETURN(UniqueFd fd, ConnectTo(socket));
+  CRISP_ASSIGN_OR_RETURN(UniqueFd fd, ConnectUnix(socket));
   std::unique_ptr<RawClient> client(new RawClient(std::move(fd)));
   CRISP_ASSIGN_OR_RETURN(client->headers_, FirstHeaders(path));
   if (nghttp2_hd_inflate_new(&client->inflater_) != 0) {

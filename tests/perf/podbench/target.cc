@@ -1,7 +1,6 @@
 #include "tests/perf/podbench/target.h"
 
 #include <grpcpp/grpcpp.h>
-#include <sys/socket.h>
 
 #include <chrono>
 #include <utility>
@@ -11,8 +10,7 @@
 #include "absl/time/clock.h"
 #include "base/clock.h"
 #include "base/status_macros.h"
-#include "base/sys.h"
-#include "tests/perf/podbench/connect.h"
+#include "base/unix_socket.h"
 
 namespace crisp::podbench {
 namespace {
@@ -78,13 +76,8 @@ Target::Target(std::string name, const std::string& address, std::string handler
       images_(runtime::v1::ImageService::NewStub(channel_)) {}
 
 absl::StatusOr<pid_t> Target::ServerPid() const {
-  CRISP_ASSIGN_OR_RETURN(const UniqueFd fd, ConnectTo(socket_));
-  ucred peer = {};
-  socklen_t size = sizeof(peer);
-  CRISP_RETURN_IF_ERROR(Sys("SO_PEERCRED", [&] {
-    return ::getsockopt(fd.get(), SOL_SOCKET, SO_PEERCRED, &peer, &size);
-  }));
-  return peer.pid;
+  CRISP_ASSIGN_OR_RETURN(const UniqueFd fd, ConnectUnix(socket_));
+  return PeerPid(fd.get());
 }
 
 template <typename Request, typename Response>
