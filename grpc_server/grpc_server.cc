@@ -1,8 +1,6 @@
 #include "grpc_server/grpc_server.h"
 
 #include <sys/socket.h>
-#include <sys/stat.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #include <array>
@@ -16,6 +14,7 @@
 #include "base/status_macros.h"
 #include "base/sys.h"
 #include "base/unique_fd.h"
+#include "base/unix_socket.h"
 #include "grpc_server/connection.h"
 #include "grpc_server/loop.h"
 
@@ -33,27 +32,10 @@ constexpr auto kAcceptBackoff = std::chrono::milliseconds(100);
 constexpr absl::Duration kDrainPoll = absl::Milliseconds(5);
 
 absl::StatusOr<UniqueFd> Listen(const std::string& path) {
-  sockaddr_un address = {};
-  address.sun_family = AF_UNIX;
-  if (path.size() >= sizeof(address.sun_path)) {
-    return absl::InvalidArgumentError(absl::StrCat(path, ": too long for a socket, which has ",
-                                                   sizeof(address.sun_path) - 1, " bytes"));
-  }
-  path.copy(address.sun_path, path.size());
   if (::unlink(path.c_str()) == -1 && errno != ENOENT) {
     return ErrnoStatus(errno, absl::StrCat("replace the socket ", path));
   }
-  CRISP_ASSIGN_OR_RETURN(UniqueFd fd, SysFd("socket", [] {
-                           return ::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-                         }));
-  // The socket is born unreachable for others, not made so afterwards.
-  CRISP_RETURN_IF_ERROR(Sys("fchmod", [&] { return ::fchmod(fd.get(), 0600); }));
-  CRISP_RETURN_IF_ERROR(Sys(absl::StrCat("bind ", path), [&] {
-    return ::bind(fd.get(), reinterpret_cast<const sockaddr*>(&address), sizeof(address));
-  }));
-  CRISP_RETURN_IF_ERROR(
-      Sys(absl::StrCat("listen ", path), [&] { return ::listen(fd.get(), SOMAXCONN); }));
-  return fd;
+  return ListenUnix(path, SOMAXCONN);
 }
 
 }  // namespace
@@ -80,7 +62,7 @@ struct GrpcServer::Impl {
   const Methods methods;
   SessionOptions session;
   ElasticPool pool;
-  // Two, so that a client with long lists holds up half of the others at most.
+  // Two, so that a client whose long lists are copied holds up half of the others at most.
   std::array<Loop, 2> loops{Loop(&session), Loop(&session)};
   size_t next = 0;  // The loop that the next client gets.
   stream_protocol::acceptor acceptor;
@@ -91,12 +73,13 @@ struct GrpcServer::Impl {
 void GrpcServer::Impl::Accept() {
   Loop& loop = loops[next++ % loops.size()];
   acceptor.async_accept(loop.io(), [this, &loop](error_code error, Connection::Socket socket) {
-    if (error == asio::error::operation_aborted) return;
+    // A client that was taken just before the acceptor closed is heard of afterwards.
+    if (!acceptor.is_open()) return;
     if (error) {
       LogWarn("a client cannot be accepted", {{"reason", error.message()}});
       accept_again.expires_after(kAcceptBackoff);
       accept_again.async_wait([this](error_code stopped) {
-        if (!stopped) Accept();
+        if (!stopped && acceptor.is_open()) Accept();
       });
       return;
     }
@@ -115,7 +98,10 @@ absl::StatusOr<std::unique_ptr<GrpcServer>> GrpcServer::Start(Options options) {
   }
   (void)fd.release();
   impl->Accept();
-  for (Loop& loop : impl->loops) loop.Start();
+  // The one that accepts is last: a loop that cannot start leaves nothing under way.
+  for (auto loop = impl->loops.rbegin(); loop != impl->loops.rend(); ++loop) {
+    CRISP_RETURN_IF_ERROR(loop->Start());
+  }
   return std::unique_ptr<GrpcServer>(new GrpcServer(std::move(impl)));
 }
 

@@ -6,7 +6,6 @@
 #include <gtest/gtest.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -25,6 +24,7 @@
 #include "base/status_matchers.h"
 #include "base/sys.h"
 #include "base/unique_fd.h"
+#include "base/unix_socket.h"
 
 namespace crisp::grpcserver {
 namespace {
@@ -62,12 +62,18 @@ class GrpcServerTest : public ::testing::Test {
                              seen_.push_back(std::string(outcome.path) + ": " +
                                              (outcome.abandoned ? "abandoned" : "answered"));
                            }}));
-    grpc::ChannelArguments arguments;
-    arguments.SetMaxReceiveMessageSize(64 << 20);
-    channel_ =
-        grpc::CreateCustomChannel("unix:" + path_, grpc::InsecureChannelCredentials(), arguments);
+    channel_ = Connection();
     runtime_ = cri::RuntimeService::NewStub(channel_);
     images_ = images::v1::Images::NewStub(channel_);
+  }
+
+  // Of its own, once it is used: the server's threads get one after the other.
+  std::shared_ptr<grpc::Channel> Connection() const {
+    grpc::ChannelArguments arguments;
+    arguments.SetMaxReceiveMessageSize(64 << 20);
+    arguments.SetInt(GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL, 1);
+    return grpc::CreateCustomChannel("unix:" + path_, grpc::InsecureChannelCredentials(),
+                                     arguments);
   }
 
   std::vector<std::string> seen() {
@@ -88,11 +94,9 @@ class GrpcServerTest : public ::testing::Test {
 class RawCall {
  public:
   RawCall(const std::string& socket, const std::string& method) {
-    fd_ = UniqueFd(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
-    sockaddr_un address = {};
-    address.sun_family = AF_UNIX;
-    socket.copy(address.sun_path, socket.size());
-    EXPECT_EQ(::connect(fd_.get(), reinterpret_cast<sockaddr*>(&address), sizeof(address)), 0);
+    auto connected = ConnectUnix(socket);
+    EXPECT_OK(connected.status());
+    if (connected.ok()) fd_ = *std::move(connected);
     Send("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n");
     Frame(/*type=*/4, /*flags=*/0, /*stream=*/0, "");  // SETTINGS
     std::string headers;
@@ -450,7 +454,8 @@ TEST_F(GrpcServerTest, StopLetsCallsEndAndTakesNoNewOnes) {
                           go.WaitForNotification();
                           response->set_version("late");
                           return absl::OkStatus();
-                        })}});
+                        })},
+         {kList, FromMemory(/*at_hand=*/true)}});
   std::thread caller([&] {
     grpc::ClientContext context;
     cri::VersionResponse response;
@@ -460,25 +465,62 @@ TEST_F(GrpcServerTest, StopLetsCallsEndAndTakesNoNewOnes) {
   });
   begun.WaitForNotification();
   std::thread stopper([&] { server_->Stop(absl::Seconds(30)); });
-  absl::SleepFor(absl::Milliseconds(50));
+  const auto list = [&] {
+    grpc::ClientContext context;
+    cri::ListContainersResponse response;
+    return runtime_->ListContainers(&context, {}, &response).ok();
+  };
+  const absl::Time patience = absl::Now() + absl::Seconds(10);
+  while (list() && absl::Now() < patience) absl::SleepFor(absl::Milliseconds(1));
+  EXPECT_FALSE(list());
   go.Notify();
   stopper.join();
   caller.join();
   EXPECT_NE(::access(path_.c_str(), F_OK), 0);
 }
 
-TEST_F(GrpcServerTest, StopCancelsWhatOutlivesItsGrace) {
-  absl::Notification begun, ended;
-  Serve({{kExec, WaitForTheCallerToGo(&begun, &ended)}});
-  std::thread caller([&] {
-    grpc::ClientContext context;
-    cri::ExecSyncResponse response;
-    EXPECT_FALSE(runtime_->ExecSync(&context, {}, &response).ok());
-  });
-  begun.WaitForNotification();
+TEST_F(GrpcServerTest, StopCancelsWhatOutlivesItsGraceOnEveryConnection) {
+  constexpr int kCallers = 4;
+  std::atomic<int> begun = 0, ended = 0;
+  Serve({{kExec, Unary<cri::ExecSyncRequest, cri::ExecSyncResponse>(
+                     [&](const Call& call, const cri::ExecSyncRequest&, cri::ExecSyncResponse*) {
+                       ++begun;
+                       while (!call.abandoned()) absl::SleepFor(absl::Milliseconds(1));
+                       ++ended;
+                       return absl::CancelledError("the caller has gone");
+                     })}});
+  std::vector<std::thread> callers;
+  for (int i = 0; i < kCallers; ++i) {
+    callers.emplace_back([&] {
+      const auto runtime = cri::RuntimeService::NewStub(Connection());
+      grpc::ClientContext context;
+      cri::ExecSyncResponse response;
+      EXPECT_FALSE(runtime->ExecSync(&context, {}, &response).ok());
+    });
+  }
+  while (begun < kCallers) absl::SleepFor(absl::Milliseconds(1));
   server_->Stop(absl::Milliseconds(20));
-  EXPECT_TRUE(ended.HasBeenNotified());
-  caller.join();
+  EXPECT_EQ(ended, kCallers);
+  for (std::thread& caller : callers) caller.join();
+}
+
+// A client that is taken while the server stops held its thread up for ever.
+TEST_F(GrpcServerTest, StopEndsWhileClientsCome) {
+  for (int round = 0; round < 30; ++round) {
+    Serve({{kVersion, EchoVersion()}});
+    std::atomic<bool> stopped = false;
+    std::vector<std::thread> clients;
+    for (int i = 0; i < 4; ++i) {
+      clients.emplace_back([&] {
+        while (!stopped) (void)ConnectUnix(path_, SOCK_NONBLOCK);
+      });
+    }
+    absl::SleepFor(absl::Milliseconds(round % 10));
+    server_->Stop(absl::ZeroDuration());
+    stopped = true;
+    for (std::thread& client : clients) client.join();
+    TearDown();
+  }
 }
 
 TEST_F(GrpcServerTest, ManyCallersAtATime) {
@@ -486,15 +528,16 @@ TEST_F(GrpcServerTest, ManyCallersAtATime) {
   std::vector<std::thread> callers;
   for (int caller = 0; caller < 16; ++caller) {
     callers.emplace_back([&, caller] {
+      const auto runtime = cri::RuntimeService::NewStub(caller % 4 == 0 ? channel_ : Connection());
       for (int i = 0; i < 100; ++i) {
         grpc::ClientContext context, list_context;
         cri::VersionRequest request;
         request.set_version(std::to_string(caller * 1000 + i));
         cri::VersionResponse response;
-        ASSERT_TRUE(runtime_->Version(&context, request, &response).ok());
+        ASSERT_TRUE(runtime->Version(&context, request, &response).ok());
         ASSERT_EQ(response.version(), request.version());
         cri::ListContainersResponse list;
-        ASSERT_TRUE(runtime_->ListContainers(&list_context, {}, &list).ok());
+        ASSERT_TRUE(runtime->ListContainers(&list_context, {}, &list).ok());
       }
     });
   }

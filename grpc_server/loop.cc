@@ -1,16 +1,21 @@
 #include "grpc_server/loop.h"
 
 #include <boost/asio/post.hpp>
+#include <exception>
 #include <utility>
 
 #include "absl/synchronization/notification.h"
+#include "base/from_exception.h"
 
 namespace crisp::grpcserver {
 
 namespace asio = boost::asio;
 
-void Loop::Start() {
+absl::Status Loop::Start() try {
   thread_ = std::thread([this] { io_.run(); });
+  return absl::OkStatus();
+} catch (const std::exception& error) {
+  return FromException(error);
 }
 
 void Loop::Stop() {

@@ -2,8 +2,9 @@
 //
 // Ownership: owns the thread; each connection keeps itself alive while its socket is open.
 //            Borrows the options of the sessions.
-// Threads:   safe, but for Start and Stop, which are one thread's.
-// Errors:    none.
+// Threads:   safe, but for Start and Stop, which are one thread's. Run and ForEach wait for
+//            the loop: between Start and Stop only, and on another thread.
+// Errors:    Start: what keeps a thread from starting.
 #ifndef CRISP_GRPC_SERVER_LOOP_H_
 #define CRISP_GRPC_SERVER_LOOP_H_
 
@@ -14,6 +15,7 @@
 #include <memory>
 #include <thread>
 
+#include "absl/status/status.h"
 #include "grpc_server/connection.h"
 #include "grpc_server/session.h"
 
@@ -26,7 +28,7 @@ class Loop {
   Loop(const Loop&) = delete;
   Loop& operator=(const Loop&) = delete;
 
-  void Start();
+  absl::Status Start();
   // Closes every connection, those that are still to be added too, and ends the thread.
   void Stop();
 

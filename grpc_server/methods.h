@@ -3,8 +3,8 @@
 //
 // Ownership: plain values; a handler lives as long as its method.
 // Threads:   a handler runs on any number of threads at once, one of a pool each, and may
-//            take its time. What AtHand adds runs on the thread that has the
-//            connection: it answers from memory, or leaves it to the handler.
+//            take its time. What AtHand adds runs on the threads that have the
+//            connections, at once too: it answers from memory, or leaves it to the handler.
 // Errors:    the handler's status goes to the client as it is. A request that does not
 //            parse is InvalidArgument.
 #ifndef CRISP_GRPC_SERVER_METHODS_H_

@@ -14,10 +14,10 @@ constexpr absl::Duration kPoll = absl::Seconds(1);
 
 }  // namespace
 
-ServerCall::ServerCall(const Clock* clock, absl::Duration timeout, std::string request,
+ServerCall::ServerCall(const Clock* clock, absl::Duration deadline, std::string request,
                        std::shared_ptr<const Wake> wake, int32_t stream)
     : clock_(*clock),
-      deadline_(clock->Steady() + timeout),
+      deadline_(deadline),
       wake_(std::move(wake)),
       stream_(stream),
       call_{.abandoned = [this] { return cancelled(); }, .expired = [this] { return expired(); }},

@@ -32,7 +32,8 @@ class ServerCall {
  public:
   // `request` is the message of a unary call. `wake` is called with `stream` when there is
   // something for the session to do; not again before the session has looked (TakeWake).
-  ServerCall(const Clock* clock, absl::Duration timeout, std::string request,
+  // `deadline` is on the steady clock.
+  ServerCall(const Clock* clock, absl::Duration deadline, std::string request,
              std::shared_ptr<const Wake> wake, int32_t stream);
 
   // --- The handler's half.
@@ -70,7 +71,7 @@ class ServerCall {
   bool expired() const { return clock_.Steady() >= deadline_; }
 
   const Clock& clock_;
-  const absl::Duration deadline_;  // On the steady clock.
+  const absl::Duration deadline_;
   const std::shared_ptr<const Wake> wake_;
   const int32_t stream_;
   const Call call_;

@@ -51,9 +51,9 @@ Result Guard(F handler) {
 struct Session::Stream {
   std::string unknown_path;  // If no method has it.
   bool post = false;
-  bool grpc = false;  // By its content type.
-  absl::Duration timeout = absl::InfiniteDuration();
-  const Methods::value_type* method = nullptr;  // With its path.
+  bool grpc = false;                                   // By its content type.
+  absl::Duration deadline = absl::InfiniteDuration();  // On the steady clock.
+  const Methods::value_type* method = nullptr;         // With its path.
   MessageReader reader{kMaxRequestBytes};
   std::optional<std::string> request;     // Unary: the message, once it has come.
   std::shared_ptr<ServerCall> call;       // Once there is a handler.
@@ -163,8 +163,8 @@ Session::Session(const SessionOptions& options, Wake wake)
   // Some clients give the socket's path as the authority, which HTTP's grammar refuses.
   // What matters of the headers is checked here.
   nghttp2_option_set_no_http_messaging(option, 1);
-  // A stream that has ended is of no more use: priorities, for which it would be kept, are
-  // not taken from clients (RFC 9218).
+  // Else it keeps streams that have ended, as many as there may be at a time, for the tree of
+  // priorities, which no gRPC client uses.
   nghttp2_option_set_no_closed_streams(option, 1);
   const int made = nghttp2_session_server_new2(&http2_, callbacks, this, option);
   nghttp2_option_del(option);
@@ -173,8 +173,7 @@ Session::Session(const SessionOptions& options, Wake wake)
   const nghttp2_settings_entry settings[] = {
       {NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS, kMaxStreams},
       {NGHTTP2_SETTINGS_INITIAL_WINDOW_SIZE, static_cast<uint32_t>(kWindowBytes)},
-      {NGHTTP2_SETTINGS_MAX_HEADER_LIST_SIZE, kMaxHeaderBytes},
-      {NGHTTP2_SETTINGS_NO_RFC7540_PRIORITIES, 1}};
+      {NGHTTP2_SETTINGS_MAX_HEADER_LIST_SIZE, kMaxHeaderBytes}};
   nghttp2_submit_settings(http2_, NGHTTP2_FLAG_NONE, settings, std::size(settings));
   nghttp2_session_set_local_window_size(http2_, NGHTTP2_FLAG_NONE, 0, kWindowBytes);
 }
@@ -185,6 +184,7 @@ Session::~Session() {
 }
 
 void Session::CancelCalls() {
+  cancelled_ = true;
   for (const auto& [id, stream] : streams_) {
     if (stream->call != nullptr) stream->call->Cancel();
   }
@@ -226,7 +226,8 @@ void Session::OnHeader(Stream* stream, absl::string_view name, absl::string_view
   } else if (name == "content-type") {
     stream->grpc = absl::StartsWith(value, "application/grpc");
   } else if (name == "grpc-timeout") {
-    stream->timeout = ParseTimeout(value).value_or(absl::InfiniteDuration());
+    stream->deadline =
+        options_.clock->Steady() + ParseTimeout(value).value_or(absl::InfiniteDuration());
   }
 }
 
@@ -320,8 +321,9 @@ void Session::Answered(int32_t id, Stream* stream, absl::Duration start,
 }
 
 void Session::Run(int32_t id, Stream* stream) {
-  stream->call = std::make_shared<ServerCall>(options_.clock, stream->timeout,
+  stream->call = std::make_shared<ServerCall>(options_.clock, stream->deadline,
                                               std::move(stream->request).value_or(""), wake_, id);
+  if (cancelled_) stream->call->Cancel();
   // The options outlive every handler; the session may not.
   options_.run([call = stream->call, &method = *stream->method, &options = options_] {
     const absl::Duration start = options.clock->Steady();

@@ -63,6 +63,7 @@ class Session {
 
   // No new calls; those under way go on.
   void Drain();
+  // Those under way, and what is still to become one.
   void CancelCalls();
   size_t calls() const { return streams_.size(); }
   // The connection has served its time.
@@ -90,6 +91,7 @@ class Session {
   const SessionOptions& options_;
   const std::shared_ptr<const Wake> wake_;  // Calls outlive the session.
   nghttp2_session* http2_ = nullptr;
+  bool cancelled_ = false;
   absl::flat_hash_map<int32_t, std::unique_ptr<Stream>> streams_;
 };
 

@@ -69,8 +69,8 @@ TEST(MessageField, IsWhatProtobufWrites) {
     PodSandboxStatusResponse expected;
     *expected.add_containers_statuses() = container;
     std::string bytes;
-    AppendField(PodSandboxStatusResponse::kContainersStatusesFieldNumber,
-                container.SerializeAsString(), &bytes);
+    AppendField<PodSandboxStatusResponse::kContainersStatusesFieldNumber>(
+        container.SerializeAsString(), &bytes);
     EXPECT_EQ(bytes, expected.SerializeAsString()) << size;
   }
 }

@@ -10,8 +10,9 @@
 
 namespace crisp::cri {
 
-// `number` is below 16: the tag is one byte.
-inline void AppendField(int number, absl::string_view message, std::string* out) {
+template <int number>
+void AppendField(absl::string_view message, std::string* out) {
+  static_assert(number < 16, "the tag has more than one byte");
   constexpr int kLengthDelimited = 2;
   out->push_back(static_cast<char>(number << 3 | kLengthDelimited));
   size_t length = message.size();

@@ -1,5 +1,6 @@
 #include <memory>
 #include <string>
+#include <utility>
 
 #include "base/status_macros.h"
 #include "cri/messages/container_messages.h"
@@ -15,8 +16,8 @@ absl::StatusOr<Encoded> ContainerStatus(RpcContext& context,
   CRISP_ASSIGN_OR_RETURN(const std::shared_ptr<Container> container,
                          context.containers.containers->Find(request.container_id()));
   std::string response;
-  AppendField(ContainerStatusResponse::kStatusFieldNumber, *EncodedContainerStatus(*container),
-              &response);
+  AppendField<ContainerStatusResponse::kStatusFieldNumber>(*EncodedContainerStatus(*container),
+                                                           &response);
   if (request.verbose()) {
     ContainerStatusResponse more;
     (*more.mutable_info())["info"] = ContainerInfoJson(*container);

@@ -104,7 +104,7 @@ class EncodedList {
     if (!entry.object->listed()) return;
     Message message;
     fill_(*entry.object, &message);
-    AppendField(1, message.SerializeAsString(), &entry.bytes);
+    AppendField<1>(message.SerializeAsString(), &entry.bytes);
   }
 
   const Store& store_;

@@ -1,5 +1,6 @@
 #include <memory>
 #include <string>
+#include <utility>
 
 #include "base/status_macros.h"
 #include "cri/messages/container_messages.h"
@@ -22,12 +23,12 @@ absl::StatusOr<Encoded> PodSandboxStatus(RpcContext& context,
   head.set_timestamp(context.node.clock->NowNs());
   if (request.verbose()) (*head.mutable_info())["info"] = PodInfoJson(*pod);
   std::string response = head.SerializeAsString();
-  AppendField(PodSandboxStatusResponse::kStatusFieldNumber, *EncodedPodSandboxStatus(*pod),
-              &response);
+  AppendField<PodSandboxStatusResponse::kStatusFieldNumber>(*EncodedPodSandboxStatus(*pod),
+                                                            &response);
   for (const auto& container : context.containers.containers->OfPod(pod->id())) {
     if (!container->listed()) continue;
-    AppendField(PodSandboxStatusResponse::kContainersStatusesFieldNumber,
-                *EncodedContainerStatus(*container), &response);
+    AppendField<PodSandboxStatusResponse::kContainersStatusesFieldNumber>(
+        *EncodedContainerStatus(*container), &response);
   }
   return std::make_shared<const std::string>(std::move(response));
 }
