@@ -25,6 +25,7 @@
 #include "base/sys.h"
 #include "base/unique_fd.h"
 #include "base/unix_socket.h"
+#include "grpc_server/test_frames.h"
 
 namespace crisp::grpcserver {
 namespace {
@@ -97,34 +98,20 @@ class RawCall {
     auto connected = ConnectUnix(socket);
     EXPECT_OK(connected.status());
     if (connected.ok()) fd_ = *std::move(connected);
-    Send("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n");
-    Frame(/*type=*/4, /*flags=*/0, /*stream=*/0, "");  // SETTINGS
-    std::string headers;
-    for (const auto& [name, value] :
-         std::vector<std::pair<std::string, std::string>>{{":method", "POST"},
-                                                          {":scheme", "http"},
-                                                          {":path", method},
-                                                          {":authority", "/a/path.sock"},
-                                                          {"content-type", "application/grpc"}}) {
-      // Literal without indexing, no Huffman code (RFC 7541, 6.2.2).
-      headers.push_back(0);
-      for (const std::string& text : {name, value}) {
-        headers.push_back(static_cast<char>(text.size()));
-        headers += text;
-      }
-    }
-    Frame(/*type=*/1, /*flags=END_HEADERS*/ 4, /*stream=*/1, headers);
-    Frame(/*type=*/0, /*flags=END_STREAM*/ 1, /*stream=*/1, std::string(5, '\0'));
+    Send(kPreface + Frame(kSettingsFrame, 0, 0, ""));
+    Send(Frame(kHeadersFrame, kEndHeaders, 1,
+               Headers({{":method", "POST"},
+                        {":scheme", "http"},
+                        {":path", method},
+                        {":authority", "/a/path.sock"},
+                        {"content-type", "application/grpc"}})));
+    Send(Frame(kDataFrame, kEndStream, 1, std::string(5, '\0')));
   }
 
  private:
   void Send(const std::string& bytes) {
     EXPECT_EQ(::send(fd_.get(), bytes.data(), bytes.size(), MSG_NOSIGNAL),
               static_cast<ssize_t>(bytes.size()));
-  }
-  void Frame(char type, char flags, char stream, const std::string& payload) {
-    Send(std::string{0, 0, static_cast<char>(payload.size()), type, flags, 0, 0, 0, stream} +
-         payload);
   }
 
   UniqueFd fd_;
@@ -212,13 +199,14 @@ INSTANTIATE_TEST_SUITE_P(AtHand, SomeAnswers, ::testing::Bool());
 
 // From memory comes what would come from a handler.
 TEST_P(SomeAnswers, ArriveAsTheyAre) {
-  Serve(
-      {{kList, GetParam() ? AtHand<cri::ListContainersRequest>(
-                                [](const auto& request) -> std::optional<absl::StatusOr<Message>> {
-                                  return SomeAnswer(request);
-                                },
-                                Method())
-                          : EncodedUnary<cri::ListContainersRequest>(SomeAnswer)}});
+  Serve({{kList, GetParam()
+                     ? AtHand<cri::ListContainersRequest>(
+                           [](const auto& request) -> std::optional<absl::StatusOr<Message>> {
+                             return SomeAnswer(request);
+                           },
+                           Method())
+                     : EncodedUnary<cri::ListContainersRequest>(
+                           [](const Call&, const auto& request) { return SomeAnswer(request); })}});
   cri::ListContainersResponse list;
   const auto call = [&](const std::string& id) {
     grpc::ClientContext context;

@@ -20,12 +20,8 @@ absl::Status Loop::Start() try {
 
 void Loop::Stop() {
   if (!thread_.joinable()) return;
-  Run([this] {
-    stopping_ = true;
-    for (const std::weak_ptr<Connection>& weak : connections_) {
-      if (const auto connection = weak.lock()) connection->Close();
-    }
-  });
+  Run([this] { stopping_ = true; });
+  ForEach([](Connection& connection) { connection.Close(); });
   work_.reset();
   thread_.join();
 }

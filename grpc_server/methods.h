@@ -56,27 +56,26 @@ absl::Status ParseRequest(const std::string& bytes, Proto* request) {
   return absl::InvalidArgumentError("the request does not parse");
 }
 
-// `f`: absl::Status(const Call&, const Request&, Response*).
-template <typename Request, typename Response, typename F>
-Method Unary(F f) {
-  return {.run = [f = std::move(f)](ServerCall& call) -> absl::Status {
-    Request request;
-    CRISP_RETURN_IF_ERROR(ParseRequest(call.request(), &request));
-    Response response;
-    CRISP_RETURN_IF_ERROR(f(call.call(), request, &response));
-    return call.Reply(Serialized(response));
-  }};
-}
-
-// An answer that is bytes already. `f`: absl::StatusOr<Message>(const Request&).
+// An answer that is bytes already. `f`: absl::StatusOr<Message>(const Call&, const Request&).
 template <typename Request, typename F>
 Method EncodedUnary(F f) {
   return {.run = [f = std::move(f)](ServerCall& call) -> absl::Status {
     Request request;
     CRISP_RETURN_IF_ERROR(ParseRequest(call.request(), &request));
-    CRISP_ASSIGN_OR_RETURN(Message answer, f(request));
+    CRISP_ASSIGN_OR_RETURN(Message answer, f(call.call(), request));
     return call.Reply(std::move(answer));
   }};
+}
+
+// `f`: absl::Status(const Call&, const Request&, Response*).
+template <typename Request, typename Response, typename F>
+Method Unary(F f) {
+  return EncodedUnary<Request>(
+      [f = std::move(f)](const Call& call, const Request& request) -> absl::StatusOr<Message> {
+        Response response;
+        CRISP_RETURN_IF_ERROR(f(call, request, &response));
+        return Serialized(response);
+      });
 }
 
 // `f`: std::optional<absl::StatusOr<Message>>(const Request&). `otherwise` is asked when

@@ -126,18 +126,18 @@ struct Session::Callbacks {
   static ssize_t Read(nghttp2_session* http2, int32_t id, uint8_t* buffer, size_t size,
                       uint32_t* flags, nghttp2_data_source* source, void* user) {
     auto* const stream = static_cast<Stream*>(source->ptr);
+    size_t filled = 0;
+    std::optional<absl::Status> ended;
     if (stream->answer.has_value()) {
-      const size_t filled = stream->answer->Fill(buffer, size);
-      if (stream->answer->sent()) {
-        *flags |= NGHTTP2_DATA_FLAG_EOF | NGHTTP2_DATA_FLAG_NO_END_STREAM;
-        Self(user)->SubmitTrailers(id, absl::OkStatus());
-      }
-      return static_cast<ssize_t>(filled);
+      filled = stream->answer->Fill(buffer, size);
+      if (stream->answer->sent()) ended = absl::OkStatus();
+    } else {
+      filled = stream->call->Fill(buffer, size);
+      ended = stream->call->Ended();
     }
-    const size_t filled = stream->call->Fill(buffer, size);
-    if (const auto status = stream->call->Ended(); status.has_value()) {
+    if (ended.has_value()) {
       *flags |= NGHTTP2_DATA_FLAG_EOF | NGHTTP2_DATA_FLAG_NO_END_STREAM;
-      Self(user)->SubmitTrailers(id, *status);
+      Self(user)->SubmitTrailers(id, *ended);
     } else if (filled == 0) {
       return NGHTTP2_ERR_DEFERRED;
     }
@@ -302,21 +302,18 @@ void Session::Begin(int32_t id, Stream* stream) {
 
 void Session::Answered(int32_t id, Stream* stream, absl::Duration start,
                        absl::StatusOr<Message> answer) {
-  absl::Status status = answer.status();
-  if (answer.ok()) {
-    absl::StatusOr<OutgoingMessage> outgoing = OutgoingMessage::Make(*std::move(answer));
-    status = outgoing.status();
-    if (outgoing.ok()) stream->answer = *std::move(outgoing);
-  }
+  absl::StatusOr<OutgoingMessage> outgoing =
+      answer.ok() ? OutgoingMessage::Make(*std::move(answer)) : answer.status();
   options_.observe({.path = stream->method->first,
                     .took = options_.clock->Steady() - start,
-                    .status = status,
+                    .status = outgoing.status(),
                     .abandoned = false});
-  if (status.ok()) {
+  if (outgoing.ok()) {
+    stream->answer = *std::move(outgoing);
     RespondBody(id, stream);
   } else {
     stream->responding = true;
-    RespondStatus(id, status);
+    RespondStatus(id, outgoing.status());
   }
 }
 

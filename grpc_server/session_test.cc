@@ -4,41 +4,15 @@
 #include <functional>
 #include <string>
 
-#include "absl/strings/str_cat.h"
 #include "base/clock.h"
 #include "base/status_matchers.h"
 #include "grpc_server/methods.h"
+#include "grpc_server/test_frames.h"
 
 namespace crisp::grpcserver {
 namespace {
 
 constexpr char kMethod[] = "/service/method";
-constexpr char kHeadersFrame = 1, kDataFrame = 0;
-constexpr char kEndHeaders = 4, kEndStream = 1;
-
-std::string Frame(char type, char flags, char stream, const std::string& payload) {
-  return std::string{0, 0, static_cast<char>(payload.size()), type, flags, 0, 0, 0, stream} +
-         payload;
-}
-
-// Literals without indexing, no Huffman code (RFC 7541, 6.2.2).
-std::string Headers(const std::string& timeout) {
-  std::string headers;
-  const auto add = [&](const std::string& text) {
-    headers.push_back(static_cast<char>(text.size()));
-    headers += text;
-  };
-  for (const auto& [name, value] : {std::pair(":method", "POST"),
-                                    {":scheme", "http"},
-                                    {":path", kMethod},
-                                    {"content-type", "application/grpc"},
-                                    {"grpc-timeout", timeout.c_str()}}) {
-    headers.push_back(0);
-    add(name);
-    add(value);
-  }
-  return headers;
-}
 
 // A session whose handlers run when the test says so.
 class SessionTest : public ::testing::Test {
@@ -49,12 +23,16 @@ class SessionTest : public ::testing::Test {
       cancelled_ = call.cancelled();
       return absl::OkStatus();
     }};
-    ASSERT_OK(session_.Receive("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"));
-    ASSERT_OK(session_.Receive(Frame(/*type=SETTINGS*/ 4, 0, 0, "")));
+    ASSERT_OK(session_.Receive(kPreface + Frame(kSettingsFrame, 0, 0, "")));
   }
 
   void BeginCall(const std::string& timeout = "1H") {
-    ASSERT_OK(session_.Receive(Frame(kHeadersFrame, kEndHeaders, 1, Headers(timeout))));
+    ASSERT_OK(session_.Receive(Frame(kHeadersFrame, kEndHeaders, 1,
+                                     Headers({{":method", "POST"},
+                                              {":scheme", "http"},
+                                              {":path", kMethod},
+                                              {"content-type", "application/grpc"},
+                                              {"grpc-timeout", timeout}}))));
   }
   void EndCall() {
     ASSERT_OK(session_.Receive(Frame(kDataFrame, kEndStream, 1, std::string(5, '\0'))));
@@ -103,7 +81,7 @@ TEST_F(SessionTest, AnAnswerBeforeTheRequestsEndStopsItsClient) {
   session_.Resume(1);
   out.clear();
   session_.Send(&out, 1 << 20);
-  const std::string reset = Frame(/*type=RST_STREAM*/ 3, 0, 1, std::string(4, '\0'));
+  const std::string reset = Frame(kResetFrame, 0, 1, std::string(4, '\0'));
   EXPECT_THAT(out, ::testing::EndsWith(reset));
 }
 

@@ -3,10 +3,9 @@
 #include <thread>
 
 #include "absl/time/clock.h"
-#include "base/ids.h"
-#include "base/safe_path.h"
 #include "base/status_matchers.h"
 #include "cri/containers/container_store.h"
+#include "cri/containers/one_pod_test_env.h"
 #include "cri/records/record_file.h"
 
 namespace crisp::cri {
@@ -14,24 +13,14 @@ namespace {
 
 using ::testing::HasSubstr;
 
-class ContainerTest : public ::testing::Test {
+class ContainerTest : public OnePodTestEnv {
  protected:
-  void SetUp() override {
-    directory_ = ::testing::TempDir() + "/pod-" + RandomHex(8);
-    ASSERT_OK(MakeDirs(directory_ + "/containers", 0700));
-    state::v1::PodRecord record;
-    record.set_id("pod");
-    pod_ = std::make_shared<Pod>(directory_, "boot", record);
-  }
   std::shared_ptr<Container> Make(const std::string& id, const std::string& name) {
     state::v1::ContainerRecord record;
     record.set_id(id);
     record.mutable_config()->mutable_metadata()->set_name(name);
     return std::make_shared<Container>(pod_, "boot", record);
   }
-
-  std::string directory_;
-  std::shared_ptr<Pod> pod_;
 };
 
 TEST_F(ContainerTest, TheStateFollowsFromTheFacts) {

@@ -2,9 +2,8 @@
 
 #include <thread>
 
-#include "base/ids.h"
-#include "base/safe_path.h"
 #include "base/status_matchers.h"
+#include "cri/containers/one_pod_test_env.h"
 
 namespace crisp::cri {
 namespace {
@@ -12,19 +11,8 @@ namespace {
 using ::testing::HasSubstr;
 using ::testing::SizeIs;
 
-class EventHubTest : public ::testing::Test {
+class EventHubTest : public OnePodTestEnv {
  protected:
-  void SetUp() override {
-    directory_ = ::testing::TempDir() + "/pod-" + RandomHex(8);
-    ASSERT_OK(MakeDirs(directory_ + "/containers", 0700));
-    state::v1::PodRecord record;
-    record.set_id("pod");
-    record.set_started(true);
-    record.mutable_config()->mutable_metadata()->set_uid("uid");
-    pod_ = std::make_shared<Pod>(directory_, "boot", record);
-  }
-  void TearDown() override { EXPECT_OK(RemoveTree(directory_)); }
-
   std::shared_ptr<Container> Add(const std::string& id, bool created) {
     state::v1::ContainerRecord record;
     record.set_id(id);
@@ -35,8 +23,6 @@ class EventHubTest : public ::testing::Test {
     return container;
   }
 
-  std::string directory_;
-  std::shared_ptr<Pod> pod_;
   ContainerStore store_;
   FakeClock clock_;
   EventHub hub_{&store_, &clock_};

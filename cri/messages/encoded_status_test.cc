@@ -1,39 +1,29 @@
 #include <memory>
 #include <string>
 
-#include "base/ids.h"
-#include "base/safe_path.h"
 #include "base/status_matchers.h"
 #include "cri/containers/container.h"
+#include "cri/containers/one_pod_test_env.h"
 #include "cri/messages/container_messages.h"
 #include "cri/messages/message_field.h"
 #include "cri/messages/pod_messages.h"
-#include "cri/pods/pod.h"
 
 namespace crisp::cri {
 namespace {
 
 using runtime::v1::PodSandboxStatusResponse;
 
-class EncodedStatusTest : public ::testing::Test {
+class EncodedStatusTest : public OnePodTestEnv {
  protected:
   void SetUp() override {
-    directory_ = ::testing::TempDir() + "/pod-" + RandomHex(8);
-    ASSERT_OK(MakeDirs(directory_ + "/containers", 0700));
-    state::v1::PodRecord pod;
-    pod.set_id("pod");
-    pod.set_started(true);
-    pod_ = std::make_shared<Pod>(directory_, "boot", pod);
-    state::v1::ContainerRecord container;
-    container.set_id("container");
-    container.set_created(true);
-    container.mutable_config()->mutable_metadata()->set_name("main");
-    container_ = std::make_shared<Container>(pod_, "boot", container);
+    OnePodTestEnv::SetUp();
+    state::v1::ContainerRecord record;
+    record.set_id("container");
+    record.set_created(true);
+    record.mutable_config()->mutable_metadata()->set_name("main");
+    container_ = std::make_shared<Container>(pod_, "boot", record);
   }
-  void TearDown() override { EXPECT_OK(RemoveTree(directory_)); }
 
-  std::string directory_;
-  std::shared_ptr<Pod> pod_;
   std::shared_ptr<Container> container_;
 };
 

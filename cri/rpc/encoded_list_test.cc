@@ -1,9 +1,8 @@
 #include "cri/rpc/encoded_list.h"
 
-#include "base/ids.h"
-#include "base/safe_path.h"
 #include "base/status_matchers.h"
 #include "cri/containers/container_store.h"
+#include "cri/containers/one_pod_test_env.h"
 #include "cri/messages/container_messages.h"
 
 namespace crisp::cri {
@@ -12,17 +11,8 @@ namespace {
 using ::testing::ElementsAre;
 using ::testing::SizeIs;
 
-class EncodedListTest : public ::testing::Test {
+class EncodedListTest : public OnePodTestEnv {
  protected:
-  void SetUp() override {
-    directory_ = ::testing::TempDir() + "/pod-" + RandomHex(8);
-    ASSERT_OK(MakeDirs(directory_ + "/containers", 0700));
-    state::v1::PodRecord record;
-    record.set_id("pod");
-    pod_ = std::make_shared<Pod>(directory_, "boot", record);
-  }
-  void TearDown() override { EXPECT_OK(RemoveTree(directory_)); }
-
   std::shared_ptr<Container> Add(const std::string& id, bool created = true) {
     state::v1::ContainerRecord record;
     record.set_id(id);
@@ -42,8 +32,6 @@ class EncodedListTest : public ::testing::Test {
     return ids;
   }
 
-  std::string directory_;
-  std::shared_ptr<Pod> pod_;
   ContainerStore store_;
   EncodedList<ContainerStore, Container, runtime::v1::Container> list_{&store_, &FillContainer};
 };

@@ -68,7 +68,7 @@ Method FromMemory(RpcContext* context,
         return rpc(*context, request);
       },
       EncodedUnary<Request>(
-          [context, rpc](const Request& request) { return rpc(*context, request); }));
+          [context, rpc](const Call&, const Request& request) { return rpc(*context, request); }));
 }
 
 Method Status(RpcContext* context) {
